@@ -1,0 +1,1 @@
+"""The command ``podcause``: one file per sub-command. It imports everything and decides nothing."""

@@ -1,0 +1,1 @@
+"""From observations to diagnoses: a pure engine, and the Faust app that runs it."""
