@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "collect": ("podcause.commands.collect", "Publish a cluster's observations to Kafka."),
     "process": ("podcause.commands.process", "Run the processor: observations in, diagnoses out."),
     "kafka": ("podcause.commands.kafka", "Run a real Kafka broker on this machine, for trials and tests."),
+    "accuracy": ("podcause.commands.accuracy", "Judge the engine by recordings and cases whose truth is known."),
 }
 
 

@@ -64,14 +64,14 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Common settings of every part of a diagnosis."""
 
 
-class Alternative(_Record):
+class Alternative(_Record, frozen=True, kw_only=True):
     """Another cause that the same evidence allows, and how likely it is (0 to 1)."""
 
     id: CauseId
     confidence: float
 
 
-class Cause(_Record):
+class Cause(_Record, frozen=True, kw_only=True):
     """The cause, how sure the rule is (0 to 1), and one sentence."""
 
     id: CauseId
@@ -80,7 +80,7 @@ class Cause(_Record):
     alternatives: tuple[Alternative, ...] = ()
 
 
-class DiagnosisBody(_Record):
+class DiagnosisBody(_Record, frozen=True, kw_only=True):
     """The episode."""
 
     id: str
@@ -99,27 +99,27 @@ class DiagnosisBody(_Record):
     window_seconds: int
 
 
-class Rule(_Record):
+class Rule(_Record, frozen=True, kw_only=True):
     """Which rule decided, and its version."""
 
     id: str
     version: str
 
 
-class K8sCluster(_Record):
+class K8sCluster(_Record, frozen=True, kw_only=True):
     """``k8s.cluster``."""
 
     name: str
     uid: str
 
 
-class K8sName(_Record):
+class K8sName(_Record, frozen=True, kw_only=True):
     """An object known by its name."""
 
     name: str
 
 
-class K8sPod(_Record):
+class K8sPod(_Record, frozen=True, kw_only=True):
     """``k8s.pod``."""
 
     name: str
@@ -127,7 +127,7 @@ class K8sPod(_Record):
     labels: dict[str, str] = {}
 
 
-class K8sContainer(_Record):
+class K8sContainer(_Record, frozen=True, kw_only=True):
     """``k8s.container``."""
 
     name: str
@@ -135,7 +135,7 @@ class K8sContainer(_Record):
     restart_count: int | None = None
 
 
-class K8sWorkload(_Record):
+class K8sWorkload(_Record, frozen=True, kw_only=True):
     """``k8s.workload``: the top workload, or the pod itself when no owner is known."""
 
     kind: str
@@ -143,7 +143,7 @@ class K8sWorkload(_Record):
     uid: str | None = None
 
 
-class K8s(_Record):
+class K8s(_Record, frozen=True, kw_only=True):
     """OpenTelemetry's resource names for Kubernetes (semantic conventions, k8s.*)."""
 
     cluster: K8sCluster
@@ -160,7 +160,7 @@ class K8s(_Record):
     cronjob: K8sName | None = None
 
 
-class Image(_Record):
+class Image(_Record, frozen=True, kw_only=True):
     """``container.image``."""
 
     name: str
@@ -168,13 +168,13 @@ class Image(_Record):
     digest: str | None = None
 
 
-class ContainerImage(_Record):
+class ContainerImage(_Record, frozen=True, kw_only=True):
     """``container``."""
 
     image: Image
 
 
-class Termination(_Record):
+class Termination(_Record, frozen=True, kw_only=True):
     """The last termination."""
 
     reason: str | None = None
@@ -186,7 +186,7 @@ class Termination(_Record):
     message: str | None = None
 
 
-class ProbeVerdict(_Record):
+class ProbeVerdict(_Record, frozen=True, kw_only=True):
     """The probe that decided, and what it answered. ``target`` is for people: ``:9999/healthz``."""
 
     kind: Literal["liveness", "readiness", "startup"]
@@ -199,13 +199,13 @@ class ProbeVerdict(_Record):
     output: str | None = None
 
 
-class Resources(_Record):
+class Resources(_Record, frozen=True, kw_only=True):
     """Limits that matter to the cause."""
 
     memory_limit_bytes: int
 
 
-class Evidence(_Record):
+class Evidence(_Record, frozen=True, kw_only=True):
     """One thing that the decision used. ``source_id`` is the observation's id."""
 
     kind: EvidenceKind
@@ -217,20 +217,20 @@ class Evidence(_Record):
     source_id: str | None = None
 
 
-class RedactionCount(_Record):
+class RedactionCount(_Record, frozen=True, kw_only=True):
     """How many secrets were replaced in the observations behind this record."""
 
     count: int
 
 
-class Producer(_Record):
+class Producer(_Record, frozen=True, kw_only=True):
     """Who wrote the record."""
 
     name: str
     version: str
 
 
-class Diagnosis(_Record, rename={"timestamp": "@timestamp"}):
+class Diagnosis(_Record, rename={"timestamp": "@timestamp"}, frozen=True, kw_only=True):
     """One revision of one episode: the value on ``<prefix>.diagnoses.v1``."""
 
     timestamp: str

@@ -18,20 +18,20 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Common settings of every part of an observation."""
 
 
-class Cluster(_Record):
+class Cluster(_Record, frozen=True, kw_only=True):
     """The cluster: the operator's name for it, and the UID of its ``kube-system`` namespace."""
 
     name: str
     uid: str
 
 
-class Redaction(_Record):
+class Redaction(_Record, frozen=True, kw_only=True):
     """How many secrets the collector replaced in this record."""
 
     count: int
 
 
-class ObjectReference(_Record):
+class ObjectReference(_Record, frozen=True, kw_only=True):
     """``involvedObject`` of a core/v1 Event (api/core/v1/types.go, ObjectReference). Only Pods are published."""
 
     kind: str = "Pod"
@@ -42,14 +42,14 @@ class ObjectReference(_Record):
     resource_version: str | None = None
 
 
-class EventSeries(_Record):
+class EventSeries(_Record, frozen=True, kw_only=True):
     """``series`` of an Event recorded through events.k8s.io."""
 
     count: int
     last_observed_at: str | None = None
 
 
-class Event(_Record):
+class Event(_Record, frozen=True, kw_only=True):
     """One core/v1 Event as it stood: times are the emitter's clock except ``created_at``, which is the API server's."""
 
     reason: str = ""
@@ -68,7 +68,7 @@ class Event(_Record):
     source_host: str | None = None
 
 
-class Workload(_Record):
+class Workload(_Record, frozen=True, kw_only=True):
     """An owner: the controller that runs the pod."""
 
     kind: str
@@ -77,7 +77,7 @@ class Workload(_Record):
     api_version: str | None = None
 
 
-class Condition(_Record):
+class Condition(_Record, frozen=True, kw_only=True):
     """A pod condition (api/core/v1/types.go, PodCondition)."""
 
     type: str
@@ -87,7 +87,7 @@ class Condition(_Record):
     last_transition_at: str | None = None
 
 
-class Port(_Record):
+class Port(_Record, frozen=True, kw_only=True):
     """A declared container port."""
 
     port: int
@@ -95,7 +95,7 @@ class Port(_Record):
     protocol: str = "TCP"
 
 
-class Probe(_Record):
+class Probe(_Record, frozen=True, kw_only=True):
     """A probe with Kubernetes' defaults filled in (pkg/apis/core/v1/defaults.go: delay 0 s, time-out 1 s, period 10 s, 3 failures)."""
 
     handler: ProbeHandler
@@ -113,20 +113,20 @@ class Probe(_Record):
     termination_grace_period_seconds: int | None = None
 
 
-class Waiting(_Record):
+class Waiting(_Record, frozen=True, kw_only=True):
     """ContainerStateWaiting."""
 
     reason: str | None = None
     message: str | None = None
 
 
-class Running(_Record):
+class Running(_Record, frozen=True, kw_only=True):
     """ContainerStateRunning; the node's clock."""
 
     started_at: str | None = None
 
 
-class Terminated(_Record):
+class Terminated(_Record, frozen=True, kw_only=True):
     """ContainerStateTerminated; the node's clock. ``message`` is redacted."""
 
     exit_code: int | None = None
@@ -138,7 +138,7 @@ class Terminated(_Record):
     container_id: str | None = None
 
 
-class ContainerState(_Record):
+class ContainerState(_Record, frozen=True, kw_only=True):
     """ContainerState: at most one of the three; none at all in partial data."""
 
     waiting: Waiting | None = None
@@ -146,7 +146,7 @@ class ContainerState(_Record):
     terminated: Terminated | None = None
 
 
-class Container(_Record):
+class Container(_Record, frozen=True, kw_only=True):
     """One container of a pod: the part of its spec that explains failures, joined with its status.
 
     ``restart_count`` is None when no status was there at all (partial input), which differs from 0.
@@ -175,7 +175,7 @@ class Container(_Record):
     started: bool | None = None
 
 
-class Pod(_Record):
+class Pod(_Record, frozen=True, kw_only=True):
     """A pod's projection: published when it changes.
 
     ``owner`` is the top workload (a Deployment rather than its ReplicaSet), ``controller`` the direct owner. ``static_uid`` is the
@@ -206,7 +206,7 @@ class Pod(_Record):
     containers: tuple[Container, ...] = ()
 
 
-class Log(_Record):
+class Log(_Record, frozen=True, kw_only=True):
     """The last lines of a terminated container, redacted. ``container_id`` is the instance that wrote them."""
 
     namespace: str
@@ -218,14 +218,14 @@ class Log(_Record):
     restart_count: int | None = None
 
 
-class Clock(_Record):
+class Clock(_Record, frozen=True, kw_only=True):
     """The time up to which this collector's watches are complete."""
 
     resource: str
     time: str
 
 
-class Gap(_Record, rename={"from_": "from"}):
+class Gap(_Record, rename={"from_": "from"}, frozen=True, kw_only=True):
     """What could not be seen: one resource, from a time to a time."""
 
     resource: str
@@ -234,7 +234,7 @@ class Gap(_Record, rename={"from_": "from"}):
     reason: str | None = None
 
 
-class _Observation(_Record, tag_field="kind"):
+class _Observation(_Record, tag_field="kind", frozen=True, kw_only=True):
     """What every observation carries. ``observed_at`` is the collector's receipt."""
 
     schema_version: str
@@ -245,38 +245,38 @@ class _Observation(_Record, tag_field="kind"):
     truncated: bool = False
 
 
-class EventObservation(_Observation, tag="event"):
+class EventObservation(_Observation, tag="event", frozen=True, kw_only=True):
     """An Event on a Pod was added, or its count or series rose."""
 
     event: Event
 
 
-class PodObservation(_Observation, tag="pod"):
+class PodObservation(_Observation, tag="pod", frozen=True, kw_only=True):
     """A pod's projection changed."""
 
     pod: Pod
 
 
-class PodDeletedObservation(_Observation, tag="pod_deleted"):
+class PodDeletedObservation(_Observation, tag="pod_deleted", frozen=True, kw_only=True):
     """A pod is gone; ``inferred`` when a relist no longer held it, so its last state may be old."""
 
     pod: Pod
     inferred: bool = False
 
 
-class LogObservation(_Observation, tag="log"):
+class LogObservation(_Observation, tag="log", frozen=True, kw_only=True):
     """A terminated container's last lines."""
 
     log: Log
 
 
-class ClockObservation(_Observation, tag="clock"):
+class ClockObservation(_Observation, tag="clock", frozen=True, kw_only=True):
     """Event time of this cluster advances."""
 
     clock: Clock
 
 
-class GapObservation(_Observation, tag="gap"):
+class GapObservation(_Observation, tag="gap", frozen=True, kw_only=True):
     """The collector's watches missed something."""
 
     gap: Gap
