@@ -20,11 +20,13 @@ _TOMBSTONE_MS: Final = 1_200_000
 _BANDS: Final = (0.5, 0.8)
 
 
-def evaluate(history: PodHistory, track: Track, clock_ms: int, now_ms: int, settings: CorrelationSettings) -> tuple[list[Diagnosis], int | None]:
+def evaluate(
+    history: PodHistory, track: Track, clock_ms: int, now_ms: int, settings: CorrelationSettings
+) -> tuple[list[Diagnosis], int | None]:
     """Compare what is with what was said; returns new revisions, and when the clock may change the answer."""
     view = View(track, clock_ms, now_ms, settings)
     if track.deleted_ms is not None or track.replaced_ms is not None:
-        return _end_all(history, view), (track.deleted_ms or track.replaced_ms or now_ms) + _TOMBSTONE_MS
+        return _end_all(view), (track.deleted_ms or track.replaced_ms or now_ms) + _TOMBSTONE_MS
     found = rules.subjects(view)
     by_name = {subject.name: subject for subject in found}
     revisions: list[Diagnosis] = []
@@ -34,7 +36,7 @@ def evaluate(history: PodHistory, track: Track, clock_ms: int, now_ms: int, sett
         if revision is not None:
             revisions.append(revision)
     for episode in list(track.episodes):
-        revision = _close(history, view, by_name, episode)
+        revision = _close(view, by_name, episode)
         if revision is not None:
             revisions.append(revision)
     return revisions, view.wake_ms
@@ -71,7 +73,11 @@ def _is_covered(track: Track, verdict: Verdict) -> bool:
     for episode in track.episodes:
         if episode.container is None and episode.problem == "evicted" and verdict.problem != "evicted":
             return True
-        if episode.container == verdict.container and verdict.problem == "not_ready" and episode.problem == "container_restarts":
+        if (
+            episode.container == verdict.container
+            and verdict.problem == "not_ready"
+            and episode.problem == "container_restarts"
+        ):
             return True
     return False
 
@@ -103,7 +109,7 @@ def _open(history: PodHistory, view: View, by_name: dict[str, Subject], verdict:
         workload_uid=uid,
         cause=verdict.cause,
         confidence=verdict.confidence,
-        severity=records.severity_of(verdict),
+        severity=records.severity_of(view, verdict),
         condition=verdict.condition,
         occurrences=verdict.occurrences,
         exit_codes=_codes(verdict),
@@ -121,16 +127,17 @@ def _band(confidence: float) -> int:
     return sum(confidence >= edge for edge in _BANDS)
 
 
-def _update(history: PodHistory, view: View, by_name: dict[str, Subject], episode: Episode, verdict: Verdict) -> Diagnosis | None:
-    severity = records.severity_of(verdict)
+def _update(
+    history: PodHistory, view: View, by_name: dict[str, Subject], episode: Episode, verdict: Verdict
+) -> Diagnosis | None:
+    severity = records.severity_of(view, verdict)
     codes = [code for code in _codes(verdict) if code not in episode.exit_codes]
-    weaker = _band(verdict.confidence) < _band(episode.confidence) and verdict.cause == episode.cause
     material = (
-        verdict.cause != episode.cause and not _is_weaker_word(episode, verdict)
+        (verdict.cause != episode.cause and not _is_weaker_word(episode, verdict))
         or bool(codes)
         or severity != episode.severity
         or verdict.condition != episode.condition
-        or (_band(verdict.confidence) > _band(episode.confidence) and not weaker)
+        or _band(verdict.confidence) > _band(episode.confidence)
         or verdict.occurrences >= 2 * max(1, episode.occurrences)
     )
     episode.last_ms = max(episode.last_ms, verdict.last_ms)
@@ -153,11 +160,13 @@ def _update(history: PodHistory, view: View, by_name: dict[str, Subject], episod
 
 
 def _is_weaker_word(episode: Episode, verdict: Verdict) -> bool:
-    """Whether another cause comes with clearly less certainty than what was said: evidence fades, the trouble does not change."""
-    return verdict.cause != episode.cause and verdict.confidence < episode.confidence - 0.15
+    """Whether a verdict comes with clearly less certainty than what was said: evidence fades, the trouble does not change."""
+    return verdict.confidence < episode.confidence - 0.1
 
 
-def _say(history: PodHistory, view: View, by_name: dict[str, Subject], episode: Episode, verdict: Verdict, state: str) -> Diagnosis:
+def _say(
+    history: PodHistory, view: View, by_name: dict[str, Subject], episode: Episode, verdict: Verdict, state: str
+) -> Diagnosis:
     subject = by_name.get(episode.container) if episode.container is not None else None
     record = records.build(history, view, episode, verdict, subject, state)
     episode.body = encode(record)
@@ -174,10 +183,10 @@ def _repeat(view: View, episode: Episode, verdict: Verdict) -> Diagnosis:
 # --- the end of an episode -----------------------------------------------------------------------------------------------------
 
 
-def _close(history: PodHistory, view: View, by_name: dict[str, Subject], episode: Episode) -> Diagnosis | None:
+def _close(view: View, by_name: dict[str, Subject], episode: Episode) -> Diagnosis | None:
     subject = by_name.get(episode.container) if episode.container is not None else None
     resolution = _resolution(view, subject, episode)
-    return _resolve(history, view, episode, resolution) if resolution is not None else None
+    return _resolve(view, episode, resolution) if resolution is not None else None
 
 
 def _resolution(view: View, subject: Subject | None, episode: Episode) -> Resolution | None:
@@ -185,7 +194,9 @@ def _resolution(view: View, subject: Subject | None, episode: Episode) -> Resolu
     if view.pod.deletion_at is None:
         if rules.has_completed(view, subject, episode.problem):
             return "completed"
-        if view.clock_ms > 0 and rules.has_recovered(view, subject, episode.problem, episode.opened_ms, episode.last_ms, view.clock_ms):
+        if view.clock_ms > 0 and rules.has_recovered(
+            view, subject, episode.problem, episode.opened_ms, episode.last_ms, view.clock_ms
+        ):
             return "recovered"
     if (episode.problem == "evicted" or view.pod.phase == "Failed") and view.passed(
         max(episode.opened_ms, view.track.pod_failed_ms or 0) + settings.failed_expires_after_seconds * 1000
@@ -196,17 +207,19 @@ def _resolution(view: View, subject: Subject | None, episode: Episode) -> Resolu
     return None
 
 
-def _end_all(history: PodHistory, view: View) -> list[Diagnosis]:
+def _end_all(view: View) -> list[Diagnosis]:
     resolution: Resolution = "deleted" if view.track.deleted_ms is not None else "replaced"
-    return [_resolve(history, view, episode, resolution) for episode in list(view.track.episodes)]
+    return [_resolve(view, episode, resolution) for episode in list(view.track.episodes)]
 
 
-def _resolve(history: PodHistory, view: View, episode: Episode, resolution: Resolution) -> Diagnosis:
+def _resolve(view: View, episode: Episode, resolution: Resolution) -> Diagnosis:
     episode.revision += 1
     moment = max(view.now_ms, view.clock_ms)
-    record = records.resolved(history, episode, moment, resolution)
+    record = records.resolved(episode, moment, resolution)
     view.track.episodes.remove(episode)
-    view.track.settled_ms[f"{episode.container or ''}/{episode.problem}"] = max(episode.last_ms, view.track.pod_seen_ms if resolution == "recovered" else 0)
+    view.track.settled_ms[f"{episode.container or ''}/{episode.problem}"] = max(
+        episode.last_ms, view.track.pod_seen_ms if resolution == "recovered" else 0
+    )
     facts = view.track.containers.get(episode.container) if episode.container is not None else None
     if facts is not None:
         facts.pull_failures = facts.create_failures = 0

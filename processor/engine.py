@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from processor import history as facts
+from processor import merging
 from processor.correlation import decode_history, encode_history, evaluate
 from processor.history import PodHistory, Track
 from processor.settings import CorrelationSettings
@@ -166,7 +166,14 @@ class Engine:
     # --- facts -----------------------------------------------------------------------------------------------------------------
 
     def _merge(
-        self, history: PodHistory, observation: Observation, namespace: str, name: str, uid: str | None, clock_ms: int, seen_ms: int
+        self,
+        history: PodHistory,
+        observation: Observation,
+        namespace: str,
+        name: str,
+        uid: str | None,
+        clock_ms: int,
+        seen_ms: int,
     ) -> list[Diagnosis]:
         track = _track_for(history, observation, namespace, name, uid, seen_ms)
         if track is None:
@@ -194,7 +201,9 @@ class Engine:
         return revisions
 
 
-def diagnose_moment(observations: Iterable[Observation], now: str, settings: CorrelationSettings | None = None) -> list[Diagnosis]:
+def diagnose_moment(
+    observations: Iterable[Observation], now: str, settings: CorrelationSettings | None = None
+) -> list[Diagnosis]:
     """Judge observations as one moment's picture at ``now`` (RFC 3339): evidence together, not a stream."""
     engine = Engine(MemoryStore(), (settings or CorrelationSettings()).for_one_moment())
     for observation in observations:
@@ -221,7 +230,9 @@ def _subject_of(observation: _PodBound) -> tuple[str | None, str, str, str | Non
     return None, observation.pod.namespace, observation.pod.name, observation.pod.uid
 
 
-def _track_for(history: PodHistory, observation: Observation, namespace: str, name: str, uid: str | None, seen_ms: int) -> Track | None:
+def _track_for(
+    history: PodHistory, observation: Observation, namespace: str, name: str, uid: str | None, seen_ms: int
+) -> Track | None:
     """The UID's track. Events without a UID belong to the pod alive now; a static pod's kubelet events carry another UID than its mirror."""
     for track in history.tracks:
         if uid is not None and uid in (track.uid, track.pod.static_uid if track.pod is not None else None):
@@ -237,7 +248,12 @@ def _track_for(history: PodHistory, observation: Observation, namespace: str, na
                 track.heard_ms = max(track.heard_ms, seen_ms)
                 return track
     track = Track(uid=uid, namespace=namespace, name=name, first_seen_ms=seen_ms, heard_ms=seen_ms)
-    if not isinstance(observation, PodObservation) and history.tracks and history.tracks[-1].pod is not None and uid is not None:
+    if (
+        not isinstance(observation, PodObservation)
+        and history.tracks
+        and history.tracks[-1].pod is not None
+        and uid is not None
+    ):
         # Late news of an older pod of that name goes before the one that lives.
         history.tracks.insert(0, track)
     else:
@@ -250,22 +266,24 @@ def _track_for(history: PodHistory, observation: Observation, namespace: str, na
 
 def _take_in(track: Track, observation: Observation, seen_ms: int) -> bool:
     if isinstance(observation, EventObservation):
-        return track.deleted_ms is None and facts.merge_event(track, observation, seen_ms)
+        return track.deleted_ms is None and merging.merge_event(track, observation, seen_ms)
     if isinstance(observation, LogObservation):
-        return facts.merge_log(track, observation, seen_ms)
+        return merging.merge_log(track, observation, seen_ms)
     if isinstance(observation, PodObservation):
-        return track.deleted_ms is None and facts.merge_pod(track, observation, seen_ms)
+        return track.deleted_ms is None and merging.merge_pod(track, observation, seen_ms)
     if isinstance(observation, PodDeletedObservation):
         if track.deleted_ms is not None:
             return False
         if track.pod is None:
-            facts.merge_pod(track, observation, seen_ms)
+            merging.merge_pod(track, observation, seen_ms)
         track.deleted_ms = seen_ms
         return True
     return False
 
 
-def _replace_older(history: PodHistory, newest: Track, clock_ms: int, seen_ms: int, settings: CorrelationSettings) -> list[Diagnosis]:
+def _replace_older(
+    history: PodHistory, newest: Track, clock_ms: int, seen_ms: int, settings: CorrelationSettings
+) -> list[Diagnosis]:
     revisions: list[Diagnosis] = []
     for track in history.tracks:
         if track is not newest and track.replaced_ms is None and track.deleted_ms is None and track.pod is not None:
@@ -274,7 +292,9 @@ def _replace_older(history: PodHistory, newest: Track, clock_ms: int, seen_ms: i
     return revisions
 
 
-def _reconsider(history: PodHistory, clock_ms: int, now_ms: int, settings: CorrelationSettings, only: Track | None = None) -> list[Diagnosis]:
+def _reconsider(
+    history: PodHistory, clock_ms: int, now_ms: int, settings: CorrelationSettings, only: Track | None = None
+) -> list[Diagnosis]:
     """Evaluate one track or all, drop those that are over, and note when to look again."""
     revisions: list[Diagnosis] = []
     wakes: list[int] = []

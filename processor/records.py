@@ -18,7 +18,6 @@ from schemas.diagnosis import (
     SEVERITY_NUMBERS,
     Alternative,
     Cause,
-    CauseId,
     ContainerImage,
     Diagnosis,
     DiagnosisBody,
@@ -58,8 +57,11 @@ def _version() -> str:
 PRODUCER: Final = Producer(name=PRODUCER_NAME, version=_version())
 
 
-def severity_of(verdict: Verdict) -> Severity:
-    """The default severity of an open episode."""
+def severity_of(view: View, verdict: Verdict) -> Severity:
+    """The severity of an open episode: by the first of the settings' rules that matches, else the default."""
+    for rule in view.settings.severity_rules:
+        if rule.matches(verdict.cause, view.track.namespace, view.pod.labels):
+            return rule.severity
     return "warning" if verdict.problem == "not_ready" else "error"
 
 
@@ -71,9 +73,11 @@ def workload_of(track: Track) -> tuple[str, str, str | None]:
     return "Pod", track.name, track.uid
 
 
-def build(history: PodHistory, view: View, episode: Episode, verdict: Verdict, subject: Subject | None, state: str) -> Diagnosis:
+def build(
+    history: PodHistory, view: View, episode: Episode, verdict: Verdict, subject: Subject | None, state: str
+) -> Diagnosis:
     """One revision of an open episode."""
-    severity = cast(Severity, episode.severity)
+    severity = cast("Severity", episode.severity)
     moment = format_ms(max(view.now_ms, view.clock_ms))
     record = Diagnosis(
         timestamp=moment,
@@ -82,11 +86,13 @@ def build(history: PodHistory, view: View, episode: Episode, verdict: Verdict, s
         severity=severity,
         severity_number=SEVERITY_NUMBERS[severity],
         diagnosis=DiagnosisBody(
-            id=diagnosis_id(history.cluster_uid, view.track.uid or _uidless(view.track), episode.container, episode.problem, episode.ordinal),
+            id=diagnosis_id(
+                history.cluster_uid, view.track.uid or _uidless(view.track), episode.container, episode.problem, episode.ordinal
+            ),
             fingerprint=episode.fingerprint,
             revision=episode.revision,
-            state=cast(State, state),
-            problem=cast(Problem, episode.problem),
+            state=cast("State", state),
+            problem=cast("Problem", episode.problem),
             cause=_cause(verdict),
             remediation=tuple(_cut(step, 512) for step in verdict.remediation),
             opened_at=format_ms(episode.opened_ms),
@@ -118,10 +124,12 @@ def repeated(episode: Episode, moment_ms: int, verdict: Verdict) -> Diagnosis:
         occurrences=max(1, episode.occurrences),
         last_observed_at=format_ms(episode.last_ms),
     )
-    return msgspec.structs.replace(last, timestamp=format_ms(moment_ms), diagnosis=body, termination=_termination(verdict) or last.termination)
+    return msgspec.structs.replace(
+        last, timestamp=format_ms(moment_ms), diagnosis=body, termination=_termination(verdict) or last.termination
+    )
 
 
-def resolved(history: PodHistory, episode: Episode, moment_ms: int, resolution: Resolution) -> Diagnosis:
+def resolved(episode: Episode, moment_ms: int, resolution: Resolution) -> Diagnosis:
     """The last revision of an episode: what was said last, and how it ended."""
     last = decode_diagnosis(episode.body)
     moment = format_ms(moment_ms)
@@ -174,7 +182,7 @@ def _cause(verdict: Verdict) -> Cause:
             seen.add(name)
             alternatives.append(Alternative(id=name, confidence=round(min(1.0, confidence), 2)))
     return Cause(
-        id=cast(CauseId, verdict.cause),
+        id=verdict.cause,
         confidence=round(verdict.confidence, 2),
         summary=_cut(" ".join(verdict.summary.split()), 512),
         alternatives=tuple(alternatives),
@@ -240,7 +248,7 @@ def _probe(verdict: Verdict) -> ProbeVerdict | None:
         return None
     probe = verdict.probe
     return ProbeVerdict(
-        kind=cast(Literal["liveness", "readiness", "startup"], verdict.probe_kind),
+        kind=cast("Literal['liveness', 'readiness', 'startup']", verdict.probe_kind),
         handler=probe.handler if probe is not None else None,
         target=target_text(probe),
         initial_delay_seconds=probe.initial_delay_seconds if probe is not None else None,

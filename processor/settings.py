@@ -3,7 +3,28 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from schemas.diagnosis import Severity
+
 PRODUCER_NAME: Final = "podcause-processor"
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityRule:
+    """Maps diagnoses to another severity: every field that is given must match. The first rule that matches decides."""
+
+    severity: Severity
+    cause: str | None = None
+    namespace: str | None = None
+    label: tuple[str, str] | None = None
+    """A label that the collector carries (its setting ``labels``), as name and value."""
+
+    def matches(self, cause: str, namespace: str, labels: dict[str, str]) -> bool:
+        """Whether a diagnosis of that cause, in that namespace, of a pod with those labels, is meant."""
+        if self.cause is not None and self.cause != cause:
+            return False
+        if self.namespace is not None and self.namespace != namespace:
+            return False
+        return self.label is None or labels.get(self.label[0]) == self.label[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +54,9 @@ class CorrelationSettings:
 
     silent_expires_after_seconds: int = 86_400
     """An episode of a pod that nothing was heard of expires after this much of its cluster's time."""
+
+    severity_rules: tuple[SeverityRule, ...] = ()
+    """Severities other than the defaults (error; warning for not_ready; info when resolved)."""
 
     one_moment: bool = False
     """The observations are one moment's picture, not a stream: what is there now is asked for, so nothing more is waited for."""

@@ -42,7 +42,7 @@ def decode_observation(value: bytes | None) -> _observation.Observation:
     if len(value) > RECORD_MAX_BYTES:
         raise UndecodableRecordError(f"{len(value)} bytes: a record has at most {RECORD_MAX_BYTES}")
     try:
-        observation = _observations.decode(value)
+        observation: _observation.Observation = _observations.decode(value)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableRecordError(str(error)) from error
     _check_version(observation.schema_version)

@@ -5,19 +5,19 @@
 
 from typing import Final
 
-from processor.rules import creation, eviction, images, probes, readiness, restarts, starting
+from processor.rules import creation, ends, eviction, exits, images, probes, readiness, restarts, starting
 from processor.rules.view import CauseDoc, Subject, Verdict, View, subjects
 
 #: Every cause with its documentation, in the contract's order of families.
 CAUSES: Final[tuple[CauseDoc, ...]] = (
-    *restarts.CAUSES[:-1],
+    *exits.CAUSES[:-1],
     *probes.CAUSES,
     *readiness.CAUSES,
     *images.CAUSES,
     *creation.CAUSES,
     *starting.CAUSES,
     *eviction.CAUSES,
-    restarts.CAUSES[-1],
+    exits.CAUSES[-1],
 )
 
 #: Raised when any rule's outcome changes.
@@ -70,7 +70,7 @@ def has_recovered(view: View, subject: Subject | None, problem: str, opened_ms: 
             return eviction.has_recovered(view, opened_ms)
         return problem == "not_started" and starting.has_started(view)
     if problem == "container_restarts":
-        return restarts.has_recovered(view, subject, moment_ms)
+        return ends.has_recovered(view, subject, moment_ms)
     if problem == "image_pull":
         return images.has_got_past(view, subject, last_ms)
     if problem == "container_create":
@@ -82,7 +82,18 @@ def has_recovered(view: View, subject: Subject | None, problem: str, opened_ms: 
 
 def has_completed(view: View, subject: Subject | None, problem: str) -> bool:
     """Whether an episode's container ended with 0 where that is the purpose."""
-    return subject is not None and problem in ("container_restarts", "not_ready") and restarts.has_completed(view, subject)
+    return subject is not None and problem in ("container_restarts", "not_ready") and ends.has_completed(view, subject)
 
 
-__all__ = ["CAUSES", "RULES_VERSION", "CauseDoc", "Subject", "Verdict", "View", "has_completed", "has_recovered", "subjects", "verdicts"]
+__all__ = [
+    "CAUSES",
+    "RULES_VERSION",
+    "CauseDoc",
+    "Subject",
+    "Verdict",
+    "View",
+    "has_completed",
+    "has_recovered",
+    "subjects",
+    "verdicts",
+]

@@ -6,7 +6,7 @@ Sources: pkg/kubelet/kuberuntime/kuberuntime_container.go:238-294 (CreateContain
 import re
 from typing import Final, cast
 
-from processor.message_forms import Form, create_error_cause, start_error_cause
+from processor.messages import Form, create_error_cause, start_error_cause
 from processor.rules.view import CauseDoc, Subject, Verdict, View, signal_evidence, status_evidence
 from schemas.diagnosis import CauseId
 
@@ -15,8 +15,11 @@ CAUSES: Final = (
         "config_missing",
         "container_create",
         "A Secret, a ConfigMap or a key in one that the container refers to does not exist.",
-        "`CreateContainerConfigError`, or a Failed event that says `secret \"x\" not found`, `configmap \"x\" not found` or `couldn't find key`.",
-        ("Create the missing object or key in the pod's namespace.", "Or correct the name in env, envFrom or volumes; or set optional: true."),
+        '`CreateContainerConfigError`, or a Failed event that says `secret "x" not found`, `configmap "x" not found` or `couldn\'t find key`.',
+        (
+            "Create the missing object or key in the pod's namespace.",
+            "Or correct the name in env, envFrom or volumes; or set optional: true.",
+        ),
     ),
     CauseDoc(
         "security_context_rejected",
@@ -34,7 +37,9 @@ CAUSES: Final = (
     ),
 )
 
-_WAITING: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "PreCreateHookError", "RunContainerError", "PreStartHookError"})
+_WAITING: Final = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "PreCreateHookError", "RunContainerError", "PreStartHookError"}
+)
 _OBJECT: Final = re.compile(r"(secret|configmap)s? \"([^\"]*)\" not found", re.IGNORECASE)
 _KEY: Final = re.compile(r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)", re.IGNORECASE)
 
@@ -60,7 +65,9 @@ def decide(view: View, subject: Subject) -> Verdict | None:
         return None
     if not text and subject.waiting_reason == "RunContainerError":
         return None
-    cause = create_error_cause(text) or ("config_missing" if subject.waiting_reason == "CreateContainerConfigError" and not text else None)
+    cause = create_error_cause(text) or (
+        "config_missing" if subject.waiting_reason == "CreateContainerConfigError" and not text else None
+    )
     count = max([signal.count for signal in signals], default=0)
     failures = max(subject.facts.create_failures, count)
     confidence = 0.95 if cause is not None and text else 0.6
@@ -69,20 +76,22 @@ def decide(view: View, subject: Subject) -> Verdict | None:
     opens = cause != "create_container_error" or failures >= 2 or view.settings.one_moment
     evidence = [signal_evidence(newest)] if newest is not None else []
     if waiting:
-        evidence.insert(0, status_evidence(view, subject.waiting_reason, subject.facts.waiting_text or f"waiting: {subject.waiting_reason}"))
+        evidence.insert(
+            0, status_evidence(view, subject.waiting_reason, subject.facts.waiting_text or f"waiting: {subject.waiting_reason}")
+        )
     moments = [signal.at_ms for signal in signals] or [view.track.pod_seen_ms]
     firsts = [signal.first_ms for signal in signals] or [subject.facts.waiting_since_ms or view.track.pod_seen_ms]
     return Verdict(
         problem="container_create",
         container=subject.name,
-        cause=cast(CauseId, cause),
+        cause=cast("CauseId", cause),
         confidence=confidence,
         summary=_summary(cause, text),
         rule=f"creation.{cause}",
         opens=opens,
         first_ms=min(firsts),
         last_ms=max(moments),
-        occurrences=max(1, count),
+        occurrences=max([1, *(view.within_window(signal) for signal in signals)]),
         remediation=_remediation(cause, text, view.pod.namespace or view.track.namespace, subject.name),
         evidence=evidence,
         condition="waiting",
@@ -100,7 +109,9 @@ def has_got_past(view: View, subject: Subject, since_ms: int) -> bool:
     """Whether the container was started since a moment."""
     if subject.waiting_reason in _WAITING:
         return False
-    return _has_started_since(view, subject, since_ms) or bool(subject.container.state is not None and subject.container.state.terminated)
+    return _has_started_since(view, subject, since_ms) or bool(
+        subject.container.state is not None and subject.container.state.terminated
+    )
 
 
 def _summary(cause: str, text: str) -> str:
@@ -125,11 +136,26 @@ def _remediation(cause: str, text: str, namespace: str, container: str) -> tuple
         key = _KEY.search(text)
         if key is not None:
             name = key[3].rsplit("/", 1)[-1]
-            return (f"Add the key {key[1]}: kubectl -n {namespace} edit {key[2].lower()} {name}", "Or correct the key's name in env.valueFrom, or set optional: true")
+            return (
+                f"Add the key {key[1]}: kubectl -n {namespace} edit {key[2].lower()} {name}",
+                "Or correct the key's name in env.valueFrom, or set optional: true",
+            )
         if found is not None:
             kind = "secret" if found[1].lower().startswith("secret") else "configmap"
-            return (f"Create it: kubectl -n {namespace} create {kind} {'generic ' if kind == 'secret' else ''}{found[2]} …", "Or correct its name in env, envFrom or volumes, or set optional: true")
-        return (f"List what exists: kubectl -n {namespace} get secrets,configmaps", f"Compare with env and envFrom of container {container}")
+            return (
+                f"Create it: kubectl -n {namespace} create {kind} {'generic ' if kind == 'secret' else ''}{found[2]} …",
+                "Or correct its name in env, envFrom or volumes, or set optional: true",
+            )
+        return (
+            f"List what exists: kubectl -n {namespace} get secrets,configmaps",
+            f"Compare with env and envFrom of container {container}",
+        )
     if cause == "security_context_rejected":
-        return (f"Set spec.containers[{container}].securityContext.runAsUser to a user other than 0", "Or set USER in the image to a number other than 0")
-    return ("Read the runtime's message in the evidence (mounts, devices, names in use)", "On the node: crictl ps -a, and the kubelet's log")
+        return (
+            f"Set spec.containers[{container}].securityContext.runAsUser to a user other than 0",
+            "Or set USER in the image to a number other than 0",
+        )
+    return (
+        "Read the runtime's message in the evidence (mounts, devices, names in use)",
+        "On the node: crictl ps -a, and the kubelet's log",
+    )

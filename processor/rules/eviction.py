@@ -9,16 +9,46 @@ import re
 from typing import Final
 
 from processor.history import Signal, time_ms
-from processor.message_forms import Form, is_admission_reason, is_shutdown_reason
+from processor.messages import Form, is_admission_reason, is_shutdown_reason
 from processor.rules.view import CauseDoc, Verdict, View, signal_evidence, status_evidence
 from schemas.diagnosis import CauseId, Evidence
 
 CAUSES: Final = (
-    CauseDoc("evicted_resource_pressure", "evicted", "The kubelet evicted the pod: its node ran out of something, or the pod exceeded its own limit of emptyDir or ephemeral storage.", "status.reason Evicted, or the Evicted event.", ("Set requests and limits for what ran out; clean up what the pod writes.",)),
-    CauseDoc("preempted", "evicted", "A pod of higher priority took its place.", "status.reason Preempting, DisruptionTarget PreemptionByScheduler, or the Preempted event.", ("Raise its priorityClassName, or add capacity.",)),
-    CauseDoc("node_lost", "evicted", "Its node is gone, unreachable, shut down, or its kubelet does nothing.", "status.reason NodeLost, Terminated or NodeShutdown, the NodeNotReady event, or a pod that was assigned minutes ago and that no kubelet touched.", ("Look at the node: kubectl describe node; is its kubelet running?",)),
-    CauseDoc("admission_rejected", "evicted", "The kubelet refused to run the pod on the node that it was assigned to.", "Phase Failed with a reason such as OutOfcpu, UnexpectedAdmissionError or TopologyAffinityError.", ("Look at what the node lacks; delete the failed pod.",)),
-    CauseDoc("deadline_exceeded", "evicted", "The pod was active longer than its deadline allows.", "status.reason DeadlineExceeded.", ("Raise spec.activeDeadlineSeconds, or make the work shorter.",)),
+    CauseDoc(
+        "evicted_resource_pressure",
+        "evicted",
+        "The kubelet evicted the pod: its node ran out of something, or the pod exceeded its own limit of emptyDir or ephemeral storage.",
+        "status.reason Evicted, or the Evicted event.",
+        ("Set requests and limits for what ran out; clean up what the pod writes.",),
+    ),
+    CauseDoc(
+        "preempted",
+        "evicted",
+        "A pod of higher priority took its place.",
+        "status.reason Preempting, DisruptionTarget PreemptionByScheduler, or the Preempted event.",
+        ("Raise its priorityClassName, or add capacity.",),
+    ),
+    CauseDoc(
+        "node_lost",
+        "evicted",
+        "Its node is gone, unreachable, shut down, or its kubelet does nothing.",
+        "status.reason NodeLost, Terminated or NodeShutdown, the NodeNotReady event, or a pod that was assigned minutes ago and that no kubelet touched.",
+        ("Look at the node: kubectl describe node; is its kubelet running?",),
+    ),
+    CauseDoc(
+        "admission_rejected",
+        "evicted",
+        "The kubelet refused to run the pod on the node that it was assigned to.",
+        "Phase Failed with a reason such as OutOfcpu, UnexpectedAdmissionError or TopologyAffinityError.",
+        ("Look at what the node lacks; delete the failed pod.",),
+    ),
+    CauseDoc(
+        "deadline_exceeded",
+        "evicted",
+        "The pod was active longer than its deadline allows.",
+        "status.reason DeadlineExceeded.",
+        ("Raise spec.activeDeadlineSeconds, or make the work shorter.",),
+    ),
 )
 
 _NAMED: Final = re.compile(r"[Cc]ontainer (\S+) (?:was using|exceeded its local ephemeral storage)")
@@ -43,7 +73,9 @@ def _by_status(view: View) -> Verdict | None:
     signal = view.latest(_FORM_OF[cause])
     if signal is not None:
         evidence.append(signal_evidence(signal))
-    return _verdict(view, cause, 0.97, text or (signal.text if signal is not None else reason), evidence, _failed_ms(view, signal))
+    return _verdict(
+        view, cause, 0.97, text or (signal.text if signal is not None else reason), evidence, _failed_ms(view, signal)
+    )
 
 
 _FORM_OF: Final[dict[CauseId, Form]] = {
@@ -97,7 +129,7 @@ def _tainted(view: View, evidence: list[Evidence], at_ms: int) -> Verdict:
 
 def _by_events(view: View) -> Verdict | None:
     settled = view.settled_ms(None, "evicted")
-    for form, cause, confidence in (
+    table: tuple[tuple[Form, CauseId, float], ...] = (
         (Form.EVICTED, "evicted_resource_pressure", 0.93),
         (Form.ADMISSION, "admission_rejected", 0.9),
         (Form.DEADLINE, "deadline_exceeded", 0.9),
@@ -105,7 +137,8 @@ def _by_events(view: View) -> Verdict | None:
         (Form.NODE_SHUTDOWN, "node_lost", 0.85),
         (Form.NODE_NOT_READY, "node_lost", 0.88),
         (Form.TAINT_EVICTION, "node_lost", 0.6),
-    ):
+    )
+    for form, cause, confidence in table:
         signal = view.latest(form)
         if signal is None or signal.at_ms <= settled or not view.is_fresh(signal.at_ms):
             continue
@@ -114,9 +147,9 @@ def _by_events(view: View) -> Verdict | None:
         evidence = [signal_evidence(signal)]
         other = view.latest(Form.NODE_NOT_READY)
         if form is Form.TAINT_EVICTION and other is not None:
-            confidence = 0.9
             evidence.append(signal_evidence(other))
-        return _verdict(view, cause, confidence, signal.text, evidence, signal.first_ms)  # type: ignore[arg-type] # the table's literals
+            return _verdict(view, cause, 0.9, signal.text, evidence, signal.first_ms)
+        return _verdict(view, cause, confidence, signal.text, evidence, signal.first_ms)
     return None
 
 
@@ -139,7 +172,9 @@ def _silent_node(view: View) -> Verdict | None:
         return None
     for container in pod.containers:
         state = container.state
-        if state is not None and (state.waiting is None or state.waiting.reason not in (None, "ContainerCreating", "PodInitializing")):
+        if state is not None and (
+            state.waiting is None or state.waiting.reason not in (None, "ContainerCreating", "PodInitializing")
+        ):
             return None
     signal = view.latest(Form.SCHEDULED)
     if signal is None and not any(container.state is not None for container in pod.containers):
@@ -152,7 +187,9 @@ def _silent_node(view: View) -> Verdict | None:
     evidence = [status_evidence(view, "ContainerCreating", "assigned to a node, and nothing happened since")]
     if signal is not None:
         evidence.insert(0, signal_evidence(signal))
-    verdict = _verdict(view, "node_lost", 0.55, f"its node {pod.node} has done nothing since the pod was assigned to it", evidence, assigned)
+    verdict = _verdict(
+        view, "node_lost", 0.55, f"its node {pod.node} has done nothing since the pod was assigned to it", evidence, assigned
+    )
     verdict.alternatives = (("volume_mount_failed", 0.2), ("sandbox_failed", 0.2))
     return verdict
 
@@ -166,7 +203,13 @@ def _assigned_ms(view: View) -> int | None:
 
 def has_recovered(view: View, opened_ms: int) -> bool:
     """Whether a lost node came back with the pod alive: only node_lost can."""
-    return view.pod.phase == "Running" and view.pod.reason is None and view.condition("Ready") == "True" and view.track.pod_seen_ms > opened_ms and _is_back(view, opened_ms - 1)
+    return (
+        view.pod.phase == "Running"
+        and view.pod.reason is None
+        and view.condition("Ready") == "True"
+        and view.track.pod_seen_ms > opened_ms
+        and _is_back(view, opened_ms - 1)
+    )
 
 
 def _verdict(view: View, cause: CauseId, confidence: float, text: str, evidence: list[Evidence], at_ms: int) -> Verdict:
@@ -174,18 +217,34 @@ def _verdict(view: View, cause: CauseId, confidence: float, text: str, evidence:
     short = " ".join(text.split())[:300].rstrip(". ")
     words = {
         "evicted_resource_pressure": f"the kubelet evicted it: {short}" if short else "the kubelet evicted it",
-        "preempted": f"a pod of higher priority took its place: {short}" if short else "a pod of higher priority took its place",
-        "node_lost": short if short.startswith("its node") else f"{node} is lost, shut down or unreachable" + (f": {short}" if short else ""),
+        "preempted": f"a pod of higher priority took its place: {short}"
+        if short
+        else "a pod of higher priority took its place",
+        "node_lost": short
+        if short.startswith("its node")
+        else f"{node} is lost, shut down or unreachable" + (f": {short}" if short else ""),
         "admission_rejected": f"{node} refused it at admission: {short}" if short else f"{node} refused it at admission",
         "deadline_exceeded": "it was active longer than its deadline allows",
     }
     seconds = view.pod.active_deadline_seconds
     steps: dict[str, tuple[str, ...]] = {
         "evicted_resource_pressure": _eviction_steps(short, view),
-        "preempted": ("Give it a priorityClassName of higher value, or a PodDisruptionBudget", "Or add capacity, so that both fit"),
-        "node_lost": (f"kubectl describe node {view.pod.node or '<node>'}; is its kubelet running and reaching the API server?", "Delete the pod with --force only when the node is known to be gone"),
-        "admission_rejected": (f"kubectl describe node {view.pod.node or '<node>'}: compare Allocatable with the pod's requests", f"Delete the failed pod: kubectl -n {view.track.namespace} delete pod {view.track.name}"),
-        "deadline_exceeded": (f"spec.activeDeadlineSeconds: {seconds} → more" if seconds else "Raise spec.activeDeadlineSeconds", "Or find out what takes so long: the pod's log"),
+        "preempted": (
+            "Give it a priorityClassName of higher value, or a PodDisruptionBudget",
+            "Or add capacity, so that both fit",
+        ),
+        "node_lost": (
+            f"kubectl describe node {view.pod.node or '<node>'}; is its kubelet running and reaching the API server?",
+            "Delete the pod with --force only when the node is known to be gone",
+        ),
+        "admission_rejected": (
+            f"kubectl describe node {view.pod.node or '<node>'}: compare Allocatable with the pod's requests",
+            f"Delete the failed pod: kubectl -n {view.track.namespace} delete pod {view.track.name}",
+        ),
+        "deadline_exceeded": (
+            f"spec.activeDeadlineSeconds: {seconds} → more" if seconds else "Raise spec.activeDeadlineSeconds",
+            "Or find out what takes so long: the pod's log",
+        ),
     }
     named = set(_NAMED.findall(text)) if cause == "evicted_resource_pressure" else set()
     return Verdict(
@@ -211,4 +270,7 @@ def _eviction_steps(text: str, view: View) -> tuple[str, ...]:
         return ("Raise resources.limits.ephemeral-storage, or write less (logs, temporary files)",)
     resource = re.search(r"low on resource: ([\w./-]+)", text)
     what = resource[1].rstrip(".") if resource is not None else "memory or disk"
-    return (f"Set resources.requests for {what} to what it really uses, so that it is evicted last", f"kubectl describe node {view.pod.node or '<node>'}: what else uses {what}?")
+    return (
+        f"Set resources.requests for {what} to what it really uses, so that it is evicted last",
+        f"kubectl describe node {view.pod.node or '<node>'}: what else uses {what}?",
+    )

@@ -5,7 +5,7 @@ Sources: pkg/kubelet/images/image_manager.go, pkg/kubelet/images/types.go; regis
 
 from typing import Final, cast
 
-from processor.message_forms import Form, image_cause, image_error
+from processor.messages import Form, image_cause, image_error
 from processor.rules.view import CauseDoc, Subject, Verdict, View, signal_evidence, status_evidence
 from schemas.diagnosis import CauseId
 
@@ -22,14 +22,20 @@ CAUSES: Final = (
         "image_pull",
         "The registry refuses the pull: no or wrong credentials, or no right to this repository.",
         "The runtime's message says `unauthorized`, `authentication required`, `denied`, 401 or 403.",
-        ("Create a docker-registry Secret and name it in spec.imagePullSecrets.", "Check that the credentials may pull this repository."),
+        (
+            "Create a docker-registry Secret and name it in spec.imagePullSecrets.",
+            "Check that the credentials may pull this repository.",
+        ),
     ),
     CauseDoc(
         "image_pull_network",
         "image_pull",
         "The node cannot reach the registry: name resolution, connection, or TLS fails.",
         "The runtime's message says `no such host`, `i/o timeout`, `connection refused`, `x509` or a 5xx status.",
-        ("Check the registry's host name in the image.", "From the node, check DNS, proxy, firewall and certificates for that host."),
+        (
+            "Check the registry's host name in the image.",
+            "From the node, check DNS, proxy, firewall and certificates for that host.",
+        ),
     ),
     CauseDoc(
         "image_pull_rate_limited",
@@ -67,7 +73,11 @@ _WAITING: Final = frozenset(
     }
 )
 _NEEDS_SECOND: Final = frozenset({"image_pull_network", "image_pull_rate_limited", "image_pull_failed"})
-_FIXED: Final = {"InvalidImageName": "invalid_image_name", "ErrInvalidImageName": "invalid_image_name", "ErrImageNeverPull": "image_not_found"}
+_FIXED: Final = {
+    "InvalidImageName": "invalid_image_name",
+    "ErrInvalidImageName": "invalid_image_name",
+    "ErrImageNeverPull": "image_not_found",
+}
 
 
 def is_waiting_for_image(subject: Subject) -> bool:
@@ -86,7 +96,12 @@ def has_got_past(view: View, subject: Subject, since_ms: int) -> bool:
         signal = view.latest(form, subject.name)
         if signal is not None and signal.at_ms >= since_ms:
             return True
-    return subject.waiting_reason in ("CrashLoopBackOff", "RunContainerError", "CreateContainerConfigError", "CreateContainerError")
+    return subject.waiting_reason in (
+        "CrashLoopBackOff",
+        "RunContainerError",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+    )
 
 
 def decide(view: View, subject: Subject) -> Verdict | None:
@@ -126,14 +141,14 @@ def decide(view: View, subject: Subject) -> Verdict | None:
     return Verdict(
         problem="image_pull",
         container=subject.name,
-        cause=cast(CauseId, cause),
+        cause=cast("CauseId", cause),
         confidence=confidence if waiting else confidence * 0.95,
         summary=_summary(cause, image, why),
         rule=f"images.{cause}",
         opens=opens,
         first_ms=min(firsts),
         last_ms=max(moments),
-        occurrences=max(1, failures),
+        occurrences=max([1, *(view.within_window(signal) for signal in failed)]) if failed else max(1, failures),
         remediation=_remediation(cause, image),
         alternatives=cast("tuple[tuple[CauseId, float], ...]", others),
         evidence=evidence,
@@ -182,13 +197,24 @@ def _remediation(cause: str, image: str | None) -> tuple[str, ...]:
     name = image or "<image>"
     host = _host_of(image)
     return {
-        "image_not_found": (f"Check the name and tag of spec.containers[].image: {name}", f"List what exists: skopeo list-tags docker://{name.rsplit(':', 1)[0]}"),
+        "image_not_found": (
+            f"Check the name and tag of spec.containers[].image: {name}",
+            f"List what exists: skopeo list-tags docker://{name.rsplit(':', 1)[0]}",
+        ),
         "image_pull_auth": (
             f"Create a pull secret for {host} (kubectl create secret docker-registry …) and name it in spec.imagePullSecrets",
             f"Check that its account may pull {name}",
         ),
-        "image_pull_network": (f"Check the host name {host} in spec.containers[].image", f"On the node: getent hosts {host.split(':')[0]}; curl -v https://{host}/v2/"),
-        "image_pull_rate_limited": (f"Pull with an account: spec.imagePullSecrets for {host}", "Or use a mirror or pull-through cache"),
+        "image_pull_network": (
+            f"Check the host name {host} in spec.containers[].image",
+            f"On the node: getent hosts {host.split(':')[0]}; curl -v https://{host}/v2/",
+        ),
+        "image_pull_rate_limited": (
+            f"Pull with an account: spec.imagePullSecrets for {host}",
+            "Or use a mirror or pull-through cache",
+        ),
         "invalid_image_name": (f"Correct spec.containers[].image: {name} (lower-case repository, one tag or digest)",),
-        "architecture_mismatch": (f"Build {name} for the node's platform, or select other nodes with kubernetes.io/arch in spec.nodeSelector",),
+        "architecture_mismatch": (
+            f"Build {name} for the node's platform, or select other nodes with kubernetes.io/arch in spec.nodeSelector",
+        ),
     }.get(cause, ("Read the runtime's message in the evidence", f"On the node: crictl pull {name}"))

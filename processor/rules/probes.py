@@ -6,8 +6,7 @@ Sources: pkg/kubelet/prober/{prober,worker}.go; KEP-2727 (gRPC probes); docs on 
 from dataclasses import dataclass
 from typing import Final
 
-from processor.history import End, Signal
-from processor.message_forms import Answer, Form, ProbeOutput, read_probe_output
+from processor.messages import Answer, Form, ProbeOutput, read_probe_output
 from processor.rules.view import CauseDoc, Subject, View, duration_text, log_evidence, signal_evidence, spec_evidence
 from schemas.diagnosis import CauseId, Evidence
 from schemas.observation import Probe
@@ -18,21 +17,30 @@ CAUSES: Final = (
         "container_restarts",
         "The liveness probe itself is wrong, and the kubelet kills a container that may well be healthy.",
         "Killed by the liveness probe, which asks a port that is not declared or not listened on while another one works, a path that gives 404, the wrong scheme or protocol, or a command that the image lacks.",
-        ("Correct livenessProbe's port, path, scheme or command.", "Check by hand: kubectl exec … -- wget -qO- localhost:PORT/PATH."),
+        (
+            "Correct livenessProbe's port, path, scheme or command.",
+            "Check by hand: kubectl exec … -- wget -qO- localhost:PORT/PATH.",
+        ),
     ),
     CauseDoc(
         "liveness_probe_failing",
         "container_restarts",
         "The liveness probe is right and the application fails it: it worked before, or it answers badly.",
         "Killed by the liveness probe after 5xx answers, time-outs, a failing command, or refusals from a port that had answered.",
-        ("Find out why the application stops answering: its log, its load, its dependencies.", "If it is only slow, raise livenessProbe.timeoutSeconds or failureThreshold."),
+        (
+            "Find out why the application stops answering: its log, its load, its dependencies.",
+            "If it is only slow, raise livenessProbe.timeoutSeconds or failureThreshold.",
+        ),
     ),
     CauseDoc(
         "startup_too_slow",
         "container_restarts",
         "A probe kills the container before it ever answered: it starts too slowly, or does not listen at all.",
         "Killed by the liveness or startup probe, all its attempts were refused or timed out since the start, and nothing says that the probe is wrong.",
-        ("Give it time: a startupProbe with failureThreshold × periodSeconds above the start-up time.", "Check that it listens on that port at all."),
+        (
+            "Give it time: a startupProbe with failureThreshold times periodSeconds above the start-up time.",
+            "Check that it listens on that port at all.",
+        ),
     ),
     CauseDoc(
         "startup_probe_failing",
@@ -42,16 +50,6 @@ CAUSES: Final = (
         ("See why the answer is bad: the application's log during start-up.", "Check startupProbe's path, scheme and command."),
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """A probe killed an instance: which one, and how sure that is (0 to 1)."""
-
-    kind: str
-    certainty: float
-    at_ms: int
-    evidence: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,11 @@ class ProbeFinding:
 
 def probe_of(subject: Subject, kind: str) -> Probe | None:
     """The container's probe of a kind, if its spec is known."""
-    return {"liveness": subject.container.liveness, "readiness": subject.container.readiness, "startup": subject.container.startup}.get(kind)
+    return {
+        "liveness": subject.container.liveness,
+        "readiness": subject.container.readiness,
+        "startup": subject.container.startup,
+    }.get(kind)
 
 
 def earliest_kill_ms(probe: Probe) -> int:
@@ -81,123 +83,6 @@ def latest_first_kill_ms(probe: Probe) -> int:
     """How long after its start a container lives at most when a probe that always fails kills it, the grace period aside."""
     each = probe.period_seconds + probe.timeout_seconds
     return (probe.initial_delay_seconds + probe.failure_threshold * each + probe.period_seconds + 2) * 1000
-
-
-def grace_ms(view: View, probe: Probe | None) -> int:
-    """The grace period of a probe's kill: the probe's own, else the pod's, at least 2 s (kuberuntime_container.go)."""
-    own = probe.termination_grace_period_seconds if probe is not None else None
-    pod = view.pod.termination_grace_period_seconds
-    seconds = own if own is not None else (pod if pod is not None else 30)
-    return max(2, seconds) * 1000
-
-
-def find_kill(view: View, subject: Subject, end: End) -> Kill | None:
-    """The probe that killed an instance, or None. Status alone can tell, with less certainty than a Killing event."""
-    started = end.started_ms if end.started_ms is not None else 0
-    finished = end.finished_ms if end.finished_ms is not None else end.at_ms
-    skew = end.at_ms - finished
-    said = _said_kill(view, subject, started + skew, finished + skew)
-    if said is not None:
-        return said
-    for kind in ("startup", "liveness"):
-        inferred = _inferred_kill(view, subject, end, kind, started + skew, finished + skew)
-        if inferred is not None:
-            return inferred
-    return None
-
-
-def _said_kill(view: View, subject: Subject, started: int, finished: int) -> Kill | None:
-    slack = 5000
-    best: Signal | None = None
-    for signal in view.of(Form.PROBE_KILL, subject.name):
-        begins = signal.first_ms <= finished + slack
-        within = started - slack <= signal.at_ms <= finished + slack
-        # One merged event covers many kills: an instance between its first and last repeat was most likely one of them.
-        covered = signal.count > 1 and begins and signal.at_ms >= started - slack
-        if (within or covered) and (best is None or signal.at_ms > best.at_ms):
-            best = signal
-    if best is not None:
-        failed = view.latest(Form.PROBE_FAILED, subject.name, best.probe)
-        evidence = (signal_evidence(best), *((signal_evidence(failed),) if failed is not None else ()))
-        return Kill(best.probe or "liveness", 0.98, min(best.at_ms, finished), evidence)
-    if view.pod.restart_policy in (None, "Never") and view.pod.deletion_at is None:
-        return _hidden_kill(view, subject, started, finished)
-    return None
-
-
-def _hidden_kill(view: View, subject: Subject, started: int, finished: int) -> Kill | None:
-    """RestartPolicy Never: the kubelet kills the whole pod and says only ``Stopping container`` (kuberuntime_manager.go:1185)."""
-    stop = view.latest(Form.PLAIN_STOP, subject.name)
-    if stop is None or not started - 5000 <= stop.at_ms <= finished + 5000:
-        return None
-    for kind in ("liveness", "startup"):
-        failed = view.latest(Form.PROBE_FAILED, subject.name, kind)
-        probe = probe_of(subject, kind)
-        period = (probe.period_seconds if probe is not None else 10) * 1000
-        if failed is not None and stop.at_ms - period - 3000 <= failed.at_ms <= stop.at_ms + 3000:
-            return Kill(kind, 0.9, stop.at_ms, (signal_evidence(stop), signal_evidence(failed)))
-    return None
-
-
-def _inferred_kill(view: View, subject: Subject, end: End, kind: str, started: int, finished: int) -> Kill | None:
-    probe = probe_of(subject, kind)
-    failed = view.latest(Form.PROBE_FAILED, subject.name, kind)
-    if probe is None and (failed is None or view.has_pod and subject.container.image is not None):
-        return None
-    if kind == "startup" and subject.facts.ever_started and end.started_ms is None:
-        return None
-    if end.reason in ("OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatusUnknown"):
-        return None
-    if end.exit_code in (126, 127, 128, 132, 134, 135, 136, 139):
-        return None
-    lived = finished - started if started > 0 else None
-    grace = grace_ms(view, probe)
-    killed_hard = end.exit_code == 137
-    if probe is not None and lived is not None and lived + 2000 < earliest_kill_ms(probe):
-        return None
-    if failed is not None:
-        threshold = probe.failure_threshold if probe is not None else 3
-        period = (probe.period_seconds if probe is not None else 10) * 1000
-        kill_at = finished - (grace if killed_hard and lived is not None and lived > grace else 0)
-        near = started - 2000 <= failed.at_ms <= finished + 3000 and failed.at_ms >= kill_at - 2 * period - 3000
-        chronic = failed.count >= 2 * threshold and failed.at_ms >= finished - view.window_ms - grace
-        if failed.count >= threshold and (near or (chronic and failed.first_ms <= finished)):
-            certainty = 0.9 if near and end.exit_code in (137, 143) else (0.85 if end.exit_code in (137, 143) or _lives_alike(subject, end, probe) else 0.5)
-            if certainty >= 0.6 or end.exit_code not in (0, 1):
-                return Kill(kind, certainty, kill_at, (signal_evidence(failed),))
-    if probe is None or lived is None or end.exit_code not in (137, 143):
-        return None
-    if kind == "startup" and not _within_first_kill(probe, lived, grace if killed_hard else 0):
-        return None
-    if _earlier_said(view, subject):
-        return Kill(kind, 0.85, finished, ())
-    if failed is None and any(started <= signal.at_ms <= finished + 3000 for signal in view.signals):
-        # Events of this life arrived, and none of them is a failed probe.
-        return None
-    certainty = 0.65 if _within_first_kill(probe, lived, grace if killed_hard else 0) else 0.55
-    text = f"ended with {end.exit_code} after {duration_text(lived)}; its {kind} probe can kill it after {duration_text(earliest_kill_ms(probe))} at the earliest"
-    return Kill(kind, certainty, finished, (spec_evidence(view, text),))
-
-
-def _earlier_said(view: View, subject: Subject) -> bool:
-    return any(True for _ in view.of(Form.PROBE_KILL, subject.name))
-
-
-def _within_first_kill(probe: Probe, lived_ms: int, grace: int) -> bool:
-    return earliest_kill_ms(probe) - 1500 <= lived_ms - grace <= latest_first_kill_ms(probe) or (
-        grace > 0 and earliest_kill_ms(probe) - 1500 <= lived_ms <= latest_first_kill_ms(probe)
-    )
-
-
-def _lives_alike(subject: Subject, end: End, probe: Probe | None) -> bool:
-    """Whether the instance lived about as long as the probe needs to kill one that never answers."""
-    if probe is None or end.started_ms is None or end.finished_ms is None:
-        return False
-    lived = end.finished_ms - end.started_ms
-    return earliest_kill_ms(probe) - 1500 <= lived <= latest_first_kill_ms(probe)
-
-
-# --- why it fails --------------------------------------------------------------------------------------------------------------
 
 
 def target_text(probe: Probe | None) -> str | None:
@@ -213,7 +98,9 @@ def target_text(probe: Probe | None) -> str | None:
 
 
 def _field(probe: Probe | None, kind: str, name: str) -> str:
-    handler = {"http": "httpGet", "tcp": "tcpSocket", "grpc": "grpc", "exec": "exec"}.get(probe.handler if probe is not None else "http", "httpGet")
+    handler = {"http": "httpGet", "tcp": "tcpSocket", "grpc": "grpc", "exec": "exec"}.get(
+        probe.handler if probe is not None else "http", "httpGet"
+    )
     return f"{kind}Probe.{handler}.{name}"
 
 
@@ -227,7 +114,7 @@ def _asked_port(subject: Subject, probe: Probe | None, output: ProbeOutput | Non
     return output.port if output is not None else None
 
 
-def answered_before(view: View, subject: Subject, kind: str, probe: Probe | None, port: int | None, lived_ms: int | None) -> bool:
+def answered_before(subject: Subject, kind: str, probe: Probe | None, port: int | None, lived_ms: int | None) -> bool:
     """Whether the thing that the probe asks is known to have answered in this or an earlier instance."""
     if port is not None:
         readiness, startup = subject.container.readiness, subject.container.startup
@@ -266,7 +153,7 @@ def explain(view: View, subject: Subject, kind: str, lived_ms: int | None, *, in
     if output is not None and output.answer is Answer.COMMAND_FAILED and probe is not None and probe.handler != "exec":
         output = ProbeOutput(Answer.UNKNOWN, None, output.port)
     port = _asked_port(subject, probe, output)
-    before = answered_before(view, subject, kind, probe, port, lived_ms)
+    before = answered_before(subject, kind, probe, port, lived_ms)
     better = better_port(subject, kind, port)
     cause, confidence, alternatives = _decide(kind, output, before=before, has_better=better is not None, probe=probe)
     evidence: list[Evidence] = []
@@ -276,11 +163,17 @@ def explain(view: View, subject: Subject, kind: str, lived_ms: int | None, *, in
     log = subject.last_log
     if better is not None and "log" in better[1] and log is not None:
         evidence.append(log_evidence(log))
-    words = _words(subject, kind, probe, output, cause, port=port, better=better, lived_ms=lived_ms)
+    words = _words(kind, probe, output, cause, port=port, better=better, lived_ms=lived_ms)
     if inferred:
         confidence = min(confidence, 0.8)
     return ProbeFinding(
-        cause, confidence, alternatives, words, _remediation(view, subject, kind, probe, output, cause, port, better), tuple(evidence), signal.text if signal is not None else None
+        cause,
+        confidence,
+        alternatives,
+        words,
+        _remediation(view, subject, kind, probe, output, cause, port, better),
+        tuple(evidence),
+        signal.text if signal is not None else None,
     )
 
 
@@ -322,7 +215,7 @@ def _decide(kind: str, output: ProbeOutput | None, *, before: bool, has_better: 
 
 
 def _decide_status(status: int | None, *, before: bool, probe: Probe | None) -> _Choice:
-    if status is None or status >= 500 and status != 501:
+    if status is None or (status >= 500 and status != 501):
         return "liveness_probe_failing", 0.93, (("liveness_probe_misconfigured", 0.05),)
     if before:
         return "liveness_probe_failing", 0.65, (("liveness_probe_misconfigured", 0.35),)
@@ -363,7 +256,9 @@ def met_text(output: ProbeOutput | None, probe: Probe | None) -> str:
     return {
         Answer.REFUSED: "is refused: nothing listens there",
         Answer.CONNECT_TIMEOUT: "cannot connect",
-        Answer.ANSWER_TIMEOUT: f"gets no answer within {probe.timeout_seconds} s" if probe is not None else "gets no answer in time",
+        Answer.ANSWER_TIMEOUT: f"gets no answer within {probe.timeout_seconds} s"
+        if probe is not None
+        else "gets no answer in time",
         Answer.WRONG_PROTOCOL: "meets another protocol than it speaks",
         Answer.NOT_SERVING: "is told NOT_SERVING",
         Answer.UNIMPLEMENTED: "meets a server without the gRPC health service",
@@ -376,7 +271,6 @@ def met_text(output: ProbeOutput | None, probe: Probe | None) -> str:
 
 
 def _words(
-    subject: Subject,
     kind: str,
     probe: Probe | None,
     output: ProbeOutput | None,
@@ -390,7 +284,12 @@ def _words(
     asks = f"its {kind} probe ({target})" if target else f"its {kind} probe"
     met = met_text(output, probe)
     end = f", so the kubelet kills it{' after ' + duration_text(lived_ms) if lived_ms else ''}"
-    if cause == "liveness_probe_misconfigured" and better is not None and output is not None and output.answer in (Answer.REFUSED, Answer.CONNECT_TIMEOUT):
+    if (
+        cause == "liveness_probe_misconfigured"
+        and better is not None
+        and output is not None
+        and output.answer in (Answer.REFUSED, Answer.CONNECT_TIMEOUT)
+    ):
         return f"{asks} asks port {port}, but {better[1]} is {better[0]}{end}"
     if cause == "startup_too_slow":
         return f"{asks} {met} since the start: the application starts too slowly or does not listen there at all{end}"
@@ -398,7 +297,14 @@ def _words(
 
 
 def _remediation(
-    view: View, subject: Subject, kind: str, probe: Probe | None, output: ProbeOutput | None, cause: str, port: int | None, better: tuple[int, str] | None
+    view: View,
+    subject: Subject,
+    kind: str,
+    probe: Probe | None,
+    output: ProbeOutput | None,
+    cause: str,
+    port: int | None,
+    better: tuple[int, str] | None,
 ) -> tuple[str, ...]:
     answer = output.answer if output is not None else None
     logs = f"kubectl -n {view.track.namespace} logs {view.track.name} -c {subject.name} --previous"
@@ -407,15 +313,21 @@ def _remediation(
         steps.append(f"{_field(probe, kind, 'port')}: {port} → {better[0]}, {better[1]}")
     if answer is Answer.STATUS and output is not None and output.status in (404, 405, 410):
         path = probe.path if probe is not None and probe.path else "/"
-        steps.append(f"{kind}Probe.httpGet.path: {path} → a path that the application answers with 200 (it answers {output.status} here)")
+        steps.append(
+            f"{kind}Probe.httpGet.path: {path} → a path that the application answers with 200 (it answers {output.status} here)"
+        )
     elif answer is Answer.STATUS and output is not None and output.status in (401, 403):
-        steps.append(f"{kind}Probe.httpGet.path: name a path that needs no login (it answers {output.status}), or add httpHeaders")
+        steps.append(
+            f"{kind}Probe.httpGet.path: name a path that needs no login (it answers {output.status}), or add httpHeaders"
+        )
     elif answer is Answer.STATUS and output is not None and output.status == 400:
         steps.append(f"{kind}Probe.httpGet.scheme: HTTP → HTTPS, if the port speaks TLS")
     elif answer is Answer.WRONG_PROTOCOL:
         steps.append(_protocol_step(kind, probe))
     elif answer is Answer.UNIMPLEMENTED:
-        steps.append(f"{kind}Probe.grpc: the server has no grpc.health.v1.Health service; add it, or use tcpSocket on port {port}")
+        steps.append(
+            f"{kind}Probe.grpc: the server has no grpc.health.v1.Health service; add it, or use tcpSocket on port {port}"
+        )
     elif answer is Answer.MISSING_COMMAND:
         steps.append(f"{kind}Probe.exec.command: name a command that exists in the image, or add it to the image")
     elif answer in (Answer.ANSWER_TIMEOUT, Answer.COMMAND_TIMEOUT):

@@ -5,9 +5,19 @@ Sources: pkg/kubelet/prober/worker.go (readiness starts after initialDelaySecond
 
 from typing import Final
 
-from processor.message_forms import Form, read_probe_output
+from processor.messages import Form, read_probe_output
 from processor.rules import probes
-from processor.rules.view import CauseDoc, Subject, Verdict, View, duration_text, log_evidence, signal_evidence, spec_evidence, status_evidence
+from processor.rules.view import (
+    CauseDoc,
+    Subject,
+    Verdict,
+    View,
+    duration_text,
+    log_evidence,
+    signal_evidence,
+    spec_evidence,
+    status_evidence,
+)
 from schemas.diagnosis import Evidence
 
 CAUSES: Final = (
@@ -25,7 +35,9 @@ def decide(view: View, subject: Subject) -> Verdict | None:
     """The verdict on a container's readiness, or None."""
     probe = subject.container.readiness
     settled = view.settled_ms(subject.name, "not_ready")
-    signal = view.latest(Form.PROBE_FAILED, subject.name, "readiness") or view.latest(Form.PROBE_ERRORED, subject.name, "readiness")
+    signal = view.latest(Form.PROBE_FAILED, subject.name, "readiness") or view.latest(
+        Form.PROBE_ERRORED, subject.name, "readiness"
+    )
     if signal is not None and signal.at_ms <= settled:
         signal = None
     if view.pod.deletion_at is not None or view.pod.phase in ("Succeeded", "Failed"):
@@ -57,7 +69,11 @@ def _patience_ms(view: View, subject: Subject) -> int:
     """Two minutes; longer when a failing liveness probe is about to decide the same trouble, so that it is told once."""
     patience = view.settings.not_ready_after_seconds * 1000
     liveness = subject.container.liveness
-    if liveness is not None and view.latest(Form.PROBE_FAILED, subject.name, "liveness") is not None and not view.settings.one_moment:
+    if (
+        liveness is not None
+        and view.latest(Form.PROBE_FAILED, subject.name, "liveness") is not None
+        and not view.settings.one_moment
+    ):
         patience = max(patience, probes.latest_first_kill_ms(liveness))
     return patience
 
@@ -88,17 +104,28 @@ def has_recovered(view: View, subject: Subject, moment_ms: int) -> bool:
 
 def _verdict(view: View, subject: Subject, first_ms: int, last_ms: int, lasting_ms: int) -> Verdict:
     probe = subject.container.readiness
-    signal = view.latest(Form.PROBE_FAILED, subject.name, "readiness") or view.latest(Form.PROBE_ERRORED, subject.name, "readiness")
+    signal = view.latest(Form.PROBE_FAILED, subject.name, "readiness") or view.latest(
+        Form.PROBE_ERRORED, subject.name, "readiness"
+    )
     evidence: list[Evidence] = []
     output = read_probe_output(signal.text) if signal is not None else None
     if signal is not None:
         evidence.append(signal_evidence(signal))
     if view.has_pod and subject.container.state is not None:
-        evidence.append(status_evidence(view, "ContainersNotReady", f"running, not ready for {duration_text(lasting_ms)}", view.track.pod_seen_ms))
+        evidence.append(
+            status_evidence(
+                view, "ContainersNotReady", f"running, not ready for {duration_text(lasting_ms)}", view.track.pod_seen_ms
+            )
+        )
     target = probes.target_text(probe)
     if target is not None and probe is not None:
         ports = ", ".join(str(port.port) for port in subject.container.ports) or "none"
-        evidence.append(spec_evidence(view, f"readiness probe: {target}, period {probe.period_seconds} s, failure threshold {probe.failure_threshold}; declared ports: {ports}"))
+        evidence.append(
+            spec_evidence(
+                view,
+                f"readiness probe: {target}, period {probe.period_seconds} s, failure threshold {probe.failure_threshold}; declared ports: {ports}",
+            )
+        )
     log = subject.last_log
     if log is not None and log.hint is not None:
         evidence.append(log_evidence(log))
@@ -108,11 +135,13 @@ def _verdict(view: View, subject: Subject, first_ms: int, last_ms: int, lasting_
         port = probe.port
     better = probes.better_port(subject, "readiness", port)
     steps = []
-    if better is not None and output is not None and "refused" in (output.answer.value, ""):
+    if (better is not None and output is not None and "refused" in (output.answer.value, "")) or (
+        better is not None and output is not None and output.answer.value == "connect_timeout"
+    ):
         steps.append(f"readinessProbe port: {port} → {better[0]}, {better[1]}")
-    elif better is not None and output is not None and output.answer.value == "connect_timeout":
-        steps.append(f"readinessProbe port: {port} → {better[0]}, {better[1]}")
-    steps.append(f"Ask what it asks: kubectl -n {view.track.namespace} exec {view.track.name} -c {subject.name} -- …; and read: kubectl -n {view.track.namespace} logs {view.track.name} -c {subject.name}")
+    steps.append(
+        f"Ask what it asks: kubectl -n {view.track.namespace} exec {view.track.name} -c {subject.name} -- …; and read: kubectl -n {view.track.namespace} logs {view.track.name} -c {subject.name}"
+    )
     return Verdict(
         problem="not_ready",
         container=subject.name,
@@ -123,7 +152,7 @@ def _verdict(view: View, subject: Subject, first_ms: int, last_ms: int, lasting_
         opens=True,
         first_ms=signal.first_ms if signal is not None else first_ms,
         last_ms=max(signal.at_ms if signal is not None else 0, last_ms),
-        occurrences=signal.count if signal is not None else 1,
+        occurrences=view.within_window(signal) if signal is not None else 1,
         remediation=tuple(steps),
         evidence=evidence,
         probe_kind="readiness",

@@ -7,19 +7,49 @@ import re
 from typing import Final
 
 from processor.history import Signal, time_ms
-from processor.message_forms import Form, start_error_cause
+from processor.messages import Form, start_error_cause
 from processor.rules.view import CauseDoc, Verdict, View, bytes_text, signal_evidence, status_evidence
 from schemas.diagnosis import CauseId, Evidence
 
 CAUSES: Final = (
-    CauseDoc("unschedulable", "not_started", "No node fits the pod.", "PodScheduled is False, or FailedScheduling, for two minutes.", ("Read the scheduler's message: requests, selectors, taints, unbound claims.",)),
-    CauseDoc("volume_mount_failed", "not_started", "A volume cannot be attached or mounted.", "FailedMount, FailedAttachVolume or FailedMapVolume for two minutes, and no container has started.", ("Read the volume's message: missing objects, paths, other nodes that hold it.",)),
-    CauseDoc("sandbox_failed", "not_started", "The runtime or the network plugin cannot make the pod's sandbox.", "FailedCreatePodSandBox or NetworkNotReady for two minutes, and no container has started.", ("Look at the node's runtime and CNI plugin; addresses may have run out.",)),
+    CauseDoc(
+        "unschedulable",
+        "not_started",
+        "No node fits the pod.",
+        "PodScheduled is False, or FailedScheduling, for two minutes.",
+        ("Read the scheduler's message: requests, selectors, taints, unbound claims.",),
+    ),
+    CauseDoc(
+        "volume_mount_failed",
+        "not_started",
+        "A volume cannot be attached or mounted.",
+        "FailedMount, FailedAttachVolume or FailedMapVolume for two minutes, and no container has started.",
+        ("Read the volume's message: missing objects, paths, other nodes that hold it.",),
+    ),
+    CauseDoc(
+        "sandbox_failed",
+        "not_started",
+        "The runtime or the network plugin cannot make the pod's sandbox.",
+        "FailedCreatePodSandBox or NetworkNotReady for two minutes, and no container has started.",
+        ("Look at the node's runtime and CNI plugin; addresses may have run out.",),
+    ),
 )
 
 _VOLUME: Final = re.compile(r'volume "([^"]+)"')
 _UNMOUNTED: Final = re.compile(r"unmounted volumes=\[([^\]]*)\]")
-_PAST: Final = frozenset({"CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RunContainerError", "CreateContainerError", "CreateContainerConfigError", "PostStartHookError"})
+_PAST: Final = frozenset(
+    {
+        "CrashLoopBackOff",
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "RunContainerError",
+        "CreateContainerError",
+        "CreateContainerConfigError",
+        "PostStartHookError",
+    }
+)
 
 
 def has_started(view: View) -> bool:
@@ -36,7 +66,10 @@ def has_started(view: View) -> bool:
 
 
 def _started_signal_ms(view: View) -> int:
-    return max((signal.at_ms for form in (Form.STARTED, Form.CREATED, Form.PULLED, Form.PULLING) for signal in view.of(form)), default=0)
+    return max(
+        (signal.at_ms for form in (Form.STARTED, Form.CREATED, Form.PULLED, Form.PULLING) for signal in view.of(form)),
+        default=0,
+    )
 
 
 def decide(view: View) -> Verdict | None:
@@ -60,7 +93,7 @@ def decide(view: View) -> Verdict | None:
 def _stuck(view: View, form: Form, signals: list[Signal]) -> Verdict | None:
     first = min(signal.first_ms for signal in signals)
     newest = max(signals, key=lambda signal: (signal.at_ms, signal.key))
-    count = max(signal.count for signal in signals)
+    count = max(view.within_window(signal) for signal in signals)
     due = first + view.settings.not_started_after_seconds * 1000
     opens = view.passed(due) or (view.settings.one_moment and count >= 3)
     telling = _telling(signals)
@@ -83,27 +116,72 @@ def _volume(view: View, telling: Signal, newest: Signal, first: int, count: int,
     steps = [f"Look at spec.volumes[{name}]: {_short(why)}"]
     if missing is not None:
         kind = missing[1].lower()
-        steps.insert(0, f"Create it: kubectl -n {namespace} create {kind} {'generic ' if kind == 'secret' else ''}{missing[2]} …")
+        steps.insert(
+            0, f"Create it: kubectl -n {namespace} create {kind} {'generic ' if kind == 'secret' else ''}{missing[2]} …"
+        )
     elif "Multi-Attach" in telling.text:
-        steps.insert(0, "Another node still holds the volume: wait for its detach, or delete the pod there; see kubectl get volumeattachments")
+        steps.insert(
+            0,
+            "Another node still holds the volume: wait for its detach, or delete the pod there; see kubectl get volumeattachments",
+        )
     others: tuple[tuple[CauseId, float], ...] = (("config_missing", 0.3),) if missing is not None else ()
     evidence = [signal_evidence(telling)] + ([signal_evidence(newest)] if newest is not telling else [])
-    return _verdict(view, "volume_mount_failed", 0.65 if missing is not None else 0.92, f"volume {name} cannot be mounted: {_short(why)}", tuple(steps), evidence, first, newest.at_ms, count, others, opens=opens)
+    return _verdict(
+        "volume_mount_failed",
+        0.65 if missing is not None else 0.92,
+        f"volume {name} cannot be mounted: {_short(why)}",
+        tuple(steps),
+        evidence,
+        first,
+        newest.at_ms,
+        count,
+        others,
+        opens=opens,
+    )
 
 
 def _sandbox(view: View, telling: Signal, newest: Signal, first: int, count: int, *, opens: bool) -> Verdict:
     why = telling.text.partition(": ")[2] or telling.text
     if start_error_cause(telling.text) == "oom_killed":
         return _sandbox_oom(view, telling, first, count, opens=opens)
-    steps = ("On the node: crictl pods; journalctl -u containerd (or crio) and the CNI plugin's log", "Check that addresses of the pod network are left and that the CNI plugin runs")
+    steps = (
+        "On the node: crictl pods; journalctl -u containerd (or crio) and the CNI plugin's log",
+        "Check that addresses of the pod network are left and that the CNI plugin runs",
+    )
     evidence = [signal_evidence(telling)] + ([signal_evidence(newest)] if newest is not telling else [])
-    return _verdict(view, "sandbox_failed", 0.9, f"its sandbox cannot be made: {_short(why)}", steps, evidence, first, newest.at_ms, count, (("node_lost", 0.05),), opens=opens)
+    return _verdict(
+        "sandbox_failed",
+        0.9,
+        f"its sandbox cannot be made: {_short(why)}",
+        steps,
+        evidence,
+        first,
+        newest.at_ms,
+        count,
+        (("node_lost", 0.05),),
+        opens=opens,
+    )
 
 
 def _sandbox_oom(view: View, telling: Signal, first: int, count: int, *, opens: bool) -> Verdict:
     """The memory limit is so low that runc's own init dies: the container with the lowest limit is the one to raise."""
-    limited = sorted((container.memory_limit_bytes, container.name) for container in view.pod.containers if container.memory_limit_bytes is not None)
-    verdict = _verdict(view, "oom_killed", 0.8, "its memory limit is too low to start it at all", ("Raise resources.limits.memory: container runtimes need some 10 MiB to start a container",), [signal_evidence(telling)], first, telling.at_ms, count, (("sandbox_failed", 0.2),), opens=opens)
+    limited = sorted(
+        (container.memory_limit_bytes, container.name)
+        for container in view.pod.containers
+        if container.memory_limit_bytes is not None
+    )
+    verdict = _verdict(
+        "oom_killed",
+        0.8,
+        "its memory limit is too low to start it at all",
+        ("Raise resources.limits.memory: container runtimes need some 10 MiB to start a container",),
+        [signal_evidence(telling)],
+        first,
+        telling.at_ms,
+        count,
+        (("sandbox_failed", 0.2),),
+        opens=opens,
+    )
     if limited:
         verdict.container = limited[0][1]
         verdict.memory_limit_bytes = limited[0][0]
@@ -134,23 +212,40 @@ def _unscheduled(view: View, begun: int, settled: int) -> Verdict | None:
         moments.append(changed)
     first = min(moments, default=view.track.first_seen_ms)
     opens = view.passed(first + view.settings.not_started_after_seconds * 1000)
-    text = (condition.message if condition is not None and condition.message else None) or (signal.text if signal is not None else "")
+    text = (condition.message if condition is not None and condition.message else None) or (
+        signal.text if signal is not None else ""
+    )
     evidence: list[Evidence] = []
     if condition is not None:
-        evidence.append(status_evidence(view, condition.reason or "Unschedulable", condition.message or "PodScheduled is False"))
+        evidence.append(
+            status_evidence(view, condition.reason or "Unschedulable", condition.message or "PodScheduled is False")
+        )
     if signal is not None:
         evidence.append(signal_evidence(signal))
     last = signal.at_ms if signal is not None else view.track.pod_seen_ms
     others: tuple[tuple[CauseId, float], ...] = (("volume_mount_failed", 0.1),) if "PersistentVolumeClaim" in text else ()
     why = _short(text.partition(": ")[2] or text)
-    return _verdict(view, "unschedulable", 0.93, f"no node fits it: {why}" if why else "no node fits it", _scheduling_steps(text), evidence, first, last, signal.count if signal is not None else 1, others, opens=opens)
+    return _verdict(
+        "unschedulable",
+        0.93,
+        f"no node fits it: {why}" if why else "no node fits it",
+        _scheduling_steps(text),
+        evidence,
+        first,
+        last,
+        view.within_window(signal) if signal is not None else 1,
+        others,
+        opens=opens,
+    )
 
 
 def _scheduling_steps(text: str) -> tuple[str, ...]:
     steps = []
     short = re.findall(r"Insufficient ([\w./-]+)", text)
     if short:
-        steps.append(f"Lower resources.requests of {', '.join(sorted(set(name.rstrip('.') for name in short)))}, or add nodes that have it")
+        steps.append(
+            f"Lower resources.requests of {', '.join(sorted({name.rstrip('.') for name in short}))}, or add nodes that have it"
+        )
     if "affinity" in text or "selector" in text:
         steps.append("Compare spec.nodeSelector and affinity with kubectl get nodes --show-labels")
     if "taint" in text:
@@ -161,7 +256,6 @@ def _scheduling_steps(text: str) -> tuple[str, ...]:
 
 
 def _verdict(
-    view: View,
     cause: CauseId,
     confidence: float,
     summary: str,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from processor.history import ContainerFacts, End, LogTail, Signal, Track
-from processor.message_forms import Form
+from processor.messages import Form
 from processor.settings import CorrelationSettings
 from schemas.diagnosis import CauseId, Evidence, Problem
 from schemas.observation import Container, Pod, Probe
@@ -94,6 +94,13 @@ class View:
         """Whether something happened within the window before now."""
         return at_ms > self.now_ms - self.window_ms
 
+    def within_window(self, signal: Signal) -> int:
+        """How many of a signal's repeats fall into the window, taking them as evenly spread over its life."""
+        lasted = signal.at_ms - signal.first_ms
+        if lasted <= self.window_ms or signal.count <= 1:
+            return signal.count
+        return max(1, round(signal.count * self.window_ms / lasted))
+
     def settled_ms(self, container: str | None, problem: str) -> int:
         """The moment up to which the evidence of that problem has been dealt with by an episode that ended."""
         return self.track.settled_ms.get(f"{container or ''}/{problem}", 0)
@@ -102,7 +109,11 @@ class View:
         """The signals of a form, of one container when it is given."""
         wanted = form.value
         for signal in self.signals:
-            if signal.form == wanted and (container is None or signal.container == container) and (probe is None or signal.probe == probe):
+            if (
+                signal.form == wanted
+                and (container is None or signal.container == container)
+                and (probe is None or signal.probe == probe)
+            ):
                 yield signal
 
     def latest(self, form: Form, container: str | None = None, probe: str | None = None) -> Signal | None:

@@ -1,0 +1,43 @@
+"""A reason: why an instance ended, and the few words and commands that every reason uses."""
+
+from dataclasses import dataclass
+
+from processor.rules.view import Subject, View, log_evidence
+from schemas.diagnosis import CauseId, Evidence
+
+
+@dataclass(slots=True)
+class Reason:
+    """Why one instance ended."""
+
+    cause: CauseId
+    confidence: float
+    summary: str
+    remediation: tuple[str, ...]
+    evidence: list[Evidence]
+    alternatives: tuple[tuple[CauseId, float], ...] = ()
+    at_once: bool = False
+    probe_kind: str | None = None
+    probe_output: str | None = None
+
+
+def log_of(subject: Subject) -> list[Evidence]:
+    """The newest log tail as evidence, if there is one."""
+    log = subject.last_log
+    return [log_evidence(log)] if log is not None and log.text else []
+
+
+def logs_command(view: View, subject: Subject) -> str:
+    """The command that shows the previous instance's log."""
+    return f"kubectl -n {view.track.namespace} logs {view.track.name} -c {subject.name} --previous"
+
+
+def describe_command(view: View) -> str:
+    """The command that describes the pod."""
+    return f"kubectl -n {view.track.namespace} describe pod {view.track.name}"
+
+
+def short_text(text: str) -> str:
+    """A text on one line, cut to 160 characters."""
+    words = " ".join(text.split())
+    return words if len(words) <= 160 else words[:159] + "…"
