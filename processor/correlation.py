@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from processor import records, rules
-from processor.history import Episode, PodHistory, Track
+from processor.history import ROUTINE, Episode, PodHistory, Track
 from processor.rules import Subject, Verdict, View
 from processor.settings import CorrelationSettings
 from schemas.codec import encode
@@ -27,6 +27,8 @@ def evaluate(
     view = View(track, clock_ms, now_ms, settings)
     if track.deleted_ms is not None or track.replaced_ms is not None:
         return _end_all(view), (track.deleted_ms or track.replaced_ms or now_ms) + _TOMBSTONE_MS
+    if _is_plainly_well(track):
+        return [], None
     found = rules.subjects(view)
     by_name = {subject.name: subject for subject in found}
     revisions: list[Diagnosis] = []
@@ -40,6 +42,23 @@ def evaluate(
         if revision is not None:
             revisions.append(revision)
     return revisions, view.wake_ms
+
+
+def _is_plainly_well(track: Track) -> bool:
+    """Whether nothing but routine was ever seen of a pod that runs and is ready: most pods, most of the time."""
+    pod = track.pod
+    if pod is None or track.episodes or pod.phase != "Running" or pod.reason is not None:
+        return False
+    for container in pod.containers:
+        if container.type == "init" and container.ready:
+            continue
+        if not container.ready or container.state is None or container.state.running is None:
+            return False
+    if any(facts.ends for facts in track.containers.values()):
+        return False
+    if any(condition.type == "DisruptionTarget" for condition in pod.conditions):
+        return False
+    return all(signal.form in ROUTINE for signal in track.signals)
 
 
 def _apply(history: PodHistory, view: View, by_name: dict[str, Subject], verdict: Verdict) -> Diagnosis | None:

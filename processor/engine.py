@@ -28,8 +28,15 @@ from schemas.timestamps import InvalidTimestampError, parse_ms
 
 _CLOCK_PREFIX: Final = "\x00clock/"
 _MAX_TRACKS: Final = 4
+#: How many pods' decoded state is kept beside the bytes in the store.
+_DECODED_MAX: Final = 4096
 #: A clock that claims to be further ahead of its own receipt than this is wrong and does not advance event time.
 _CLOCK_AHEAD_MAX_MS: Final = 300_000
+
+
+_HEARD_STEP_MS: Final = 3_600_000
+
+_PodBound = EventObservation | PodObservation | PodDeletedObservation | LogObservation
 
 
 class HistoryStore(Protocol):
@@ -87,6 +94,7 @@ class Engine:
         self._clocks: dict[str, int] = {}
         self._queues: dict[str, list[tuple[int, str]]] = {}
         self._wakes: dict[str, int] = {}
+        self._decoded: dict[str, PodHistory] = {}
         for key, value in store.items():
             self._restore(key, value)
 
@@ -108,12 +116,16 @@ class Engine:
             return self._advance(observation, seen_ms)
         if isinstance(observation, GapObservation):
             return []
-        key, namespace, name, uid = _subject_of(observation)
+        namespace, name, uid = _subject_of(observation)
         full_key = pod_key(observation.cluster.name, namespace, name)
-        history = self._load(full_key, observation.cluster)
+        # Taken out while it changes: should a rule fail, what the store holds is still the state before this observation.
+        history = self._decoded.pop(full_key, None) or self._load(full_key, observation.cluster)
         clock_ms = self._clocks.get(history.cluster_uid, 0)
-        revisions = self._merge(history, observation, namespace, name, uid or key, clock_ms, seen_ms)
-        self._save(full_key, history)
+        changed, revisions = self._merge(history, observation, namespace, name, uid, clock_ms, seen_ms)
+        if changed:
+            self._save(full_key, history)
+        elif history.tracks:
+            self._remember(full_key, history)
         return revisions
 
     def _load(self, key: str, cluster: Cluster) -> PodHistory:
@@ -122,12 +134,19 @@ class Engine:
             return PodHistory(cluster_name=cluster.name, cluster_uid=cluster.uid)
         return decode_history(value)
 
+    def _remember(self, key: str, history: PodHistory) -> None:
+        """Keep a decoded copy of what the store holds: a crash loop's observations come in bursts."""
+        if len(self._decoded) >= _DECODED_MAX:
+            del self._decoded[next(iter(self._decoded))]
+        self._decoded[key] = history
+
     def _save(self, key: str, history: PodHistory) -> None:
         if not history.tracks:
             self._store.delete(key)
             self._wakes.pop(key, None)
             return
         self._store.put(key, encode_history(history))
+        self._remember(key, history)
         if history.wake_ms is not None:
             self._schedule(history.cluster_uid, key, history.wake_ms)
         else:
@@ -157,7 +176,7 @@ class Engine:
         for key in sorted(due):
             value = self._store.get(key)
             if value is not None:
-                history = decode_history(value)
+                history = self._decoded.pop(key, None) or decode_history(value)
                 revisions.extend(_reconsider(history, time_ms, time_ms, self._settings))
                 self._save(key, history)
         self._store.put(f"{_CLOCK_PREFIX}{uid}", str(time_ms).encode())
@@ -168,29 +187,31 @@ class Engine:
     def _merge(
         self,
         history: PodHistory,
-        observation: Observation,
+        observation: _PodBound,
         namespace: str,
         name: str,
         uid: str | None,
         clock_ms: int,
         seen_ms: int,
-    ) -> list[Diagnosis]:
+    ) -> tuple[bool, list[Diagnosis]]:
         track = _track_for(history, observation, namespace, name, uid, seen_ms)
         if track is None:
-            return []
-        changed = _take_in(track, observation, seen_ms)
-        is_new_pod = isinstance(observation, PodObservation) and track is history.tracks[-1]
-        if observation.redaction is not None and changed:
+            return False, []
+        # The silence before expiry is a day: hearing of a pod every hour is news enough for the state.
+        heard = seen_ms - track.heard_ms >= _HEARD_STEP_MS
+        if heard:
+            track.heard_ms = seen_ms
+        if not _take_in(track, observation, seen_ms):
+            return heard or not track.known, []
+        track.known = True
+        if observation.redaction is not None:
             track.redactions = min(track.redactions + observation.redaction.count, 1_000_000)
-        if not changed:
-            return []
         revisions: list[Diagnosis] = []
-        if is_new_pod and len(history.tracks) > 1:
+        if isinstance(observation, PodObservation) and len(history.tracks) > 1 and track is history.tracks[-1]:
             revisions.extend(_replace_older(history, track, clock_ms, seen_ms, self._settings))
-        if self._settings.one_moment:
-            return revisions
-        revisions.extend(_reconsider(history, clock_ms, max(clock_ms, seen_ms), self._settings, only=track))
-        return revisions
+        if not self._settings.one_moment:
+            revisions.extend(_reconsider(history, clock_ms, max(clock_ms, seen_ms), self._settings, only=track))
+        return True, revisions
 
     def conclude(self, now_ms: int) -> list[Diagnosis]:
         """One moment's answer: every pod in the store, judged at ``now_ms``."""
@@ -218,25 +239,21 @@ def _time(text: str, field: str) -> int:
         raise UnusableObservationError(f"{field}: {error}") from error
 
 
-_PodBound = EventObservation | PodObservation | PodDeletedObservation | LogObservation
-
-
-def _subject_of(observation: _PodBound) -> tuple[str | None, str, str, str | None]:
+def _subject_of(observation: _PodBound) -> tuple[str, str, str | None]:
     if isinstance(observation, EventObservation):
         target = observation.event.involved_object
-        return None, target.namespace, target.name, target.uid
+        return target.namespace, target.name, target.uid
     if isinstance(observation, LogObservation):
-        return None, observation.log.namespace, observation.log.pod_name, observation.log.pod_uid
-    return None, observation.pod.namespace, observation.pod.name, observation.pod.uid
+        return observation.log.namespace, observation.log.pod_name, observation.log.pod_uid
+    return observation.pod.namespace, observation.pod.name, observation.pod.uid
 
 
 def _track_for(
-    history: PodHistory, observation: Observation, namespace: str, name: str, uid: str | None, seen_ms: int
+    history: PodHistory, observation: _PodBound, namespace: str, name: str, uid: str | None, seen_ms: int
 ) -> Track | None:
     """The UID's track. Events without a UID belong to the pod alive now; a static pod's kubelet events carry another UID than its mirror."""
     for track in history.tracks:
         if uid is not None and uid in (track.uid, track.pod.static_uid if track.pod is not None else None):
-            track.heard_ms = max(track.heard_ms, seen_ms)
             return track
     if uid is None and history.tracks:
         return history.tracks[-1]
@@ -245,7 +262,6 @@ def _track_for(
         for track in history.tracks:
             if track.uid is None or (static is not None and static == track.uid):
                 track.uid = uid
-                track.heard_ms = max(track.heard_ms, seen_ms)
                 return track
     track = Track(uid=uid, namespace=namespace, name=name, first_seen_ms=seen_ms, heard_ms=seen_ms)
     if (
@@ -264,21 +280,19 @@ def _track_for(
     return track if track in history.tracks else None
 
 
-def _take_in(track: Track, observation: Observation, seen_ms: int) -> bool:
+def _take_in(track: Track, observation: _PodBound, seen_ms: int) -> bool:
     if isinstance(observation, EventObservation):
         return track.deleted_ms is None and merging.merge_event(track, observation, seen_ms)
     if isinstance(observation, LogObservation):
         return merging.merge_log(track, observation, seen_ms)
     if isinstance(observation, PodObservation):
         return track.deleted_ms is None and merging.merge_pod(track, observation, seen_ms)
-    if isinstance(observation, PodDeletedObservation):
-        if track.deleted_ms is not None:
-            return False
-        if track.pod is None:
-            merging.merge_pod(track, observation, seen_ms)
-        track.deleted_ms = seen_ms
-        return True
-    return False
+    if track.deleted_ms is not None:
+        return False
+    if track.pod is None:
+        merging.merge_pod(track, observation, seen_ms)
+    track.deleted_ms = seen_ms
+    return True
 
 
 def _replace_older(

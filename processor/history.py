@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from processor.messages import Form
 from schemas.observation import Pod
 from schemas.timestamps import InvalidTimestampError, parse_ms
 
@@ -18,6 +19,11 @@ MAX_LOGS: Final = 2
 MAX_CONTAINERS: Final = 64
 SIGNAL_TEXT_MAX: Final = 1024
 LOG_TEXT_MAX: Final = 1024
+
+#: Forms of events that every healthy pod has.
+ROUTINE: Final = frozenset(
+    {Form.PULLING.value, Form.PULLED.value, Form.CREATED.value, Form.STARTED.value, Form.SCHEDULED.value}
+)
 
 
 class _State(msgspec.Struct, array_like=True, kw_only=True):
@@ -143,6 +149,7 @@ class Track(_State):
     pod_failed_ms: int | None = None
     redactions: int = 0
     skew_ms: int = 0
+    known: bool = False
 
 
 class PodHistory(_State):

@@ -12,6 +12,7 @@ from processor.history import (
     MAX_LOGS,
     MAX_RESTARTS,
     MAX_SIGNALS,
+    ROUTINE,
     SIGNAL_TEXT_MAX,
     ContainerFacts,
     End,
@@ -96,13 +97,8 @@ def _repeat(known: Signal, count: int, first: int, last: int, seen_ms: int, sour
     return changed
 
 
-_ROUTINE: Final = frozenset(
-    {Form.PULLING.value, Form.PULLED.value, Form.CREATED.value, Form.STARTED.value, Form.SCHEDULED.value}
-)
-
-
 def _least_useful(signal: Signal) -> tuple[bool, int, str]:
-    return (signal.form not in _ROUTINE, signal.at_ms, signal.key)
+    return (signal.form not in ROUTINE, signal.at_ms, signal.key)
 
 
 def _digest(*parts: str) -> str:

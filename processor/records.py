@@ -8,6 +8,7 @@ import msgspec
 from processor.history import Episode, PodHistory, Track
 from processor.rules import RULES_VERSION, Subject, Verdict, View
 from processor.rules.probes import target_text
+from processor.rules.view import Source, evidence_of
 from processor.settings import PRODUCER_NAME
 from schemas.codec import decode_diagnosis, encode
 from schemas.diagnosis import (
@@ -259,10 +260,10 @@ def _probe(verdict: Verdict) -> ProbeVerdict | None:
     )
 
 
-def _evidence(items: list[Evidence]) -> tuple[Evidence, ...]:
+def _evidence(items: list[Source]) -> tuple[Evidence, ...]:
     seen: set[tuple[str, str, str | None]] = set()
     unique: list[Evidence] = []
-    for item in items:
+    for item in map(evidence_of, items):
         short = msgspec.structs.replace(item, text=_cut(item.text, EVIDENCE_TEXT_MAX_CHARACTERS))
         key = (short.kind, short.text, short.source_id)
         if key not in seen:

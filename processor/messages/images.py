@@ -1,6 +1,7 @@
 """What a registry or runtime says when an image cannot be pulled."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _IMAGE_INVALID: Final = re.compile(
@@ -39,6 +40,7 @@ def image_error(text: str) -> str:
     return _IMAGE_HEAD.sub("", text).removeprefix("ErrImagePull: ")
 
 
+@lru_cache(maxsize=4096)
 def image_cause(text: str) -> tuple[str, float, tuple[tuple[str, float], ...]]:
     """Cause, confidence and alternatives that a registry's or runtime's words name."""
     why = image_error(text)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _LOG_PERMISSION: Final = re.compile(
@@ -42,6 +43,7 @@ class LogHint:
     line: str
 
 
+@lru_cache(maxsize=4096)
 def read_log(text: str, max_lines: int = 40) -> LogHint | None:
     """The cause that the last lines of a log name, or None. The last telling line wins: what was said last is nearest to the end."""
     lines = [line for line in text[-8192:].splitlines() if line.strip()][-max_lines:]

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 
@@ -59,6 +60,7 @@ _MISSING_COMMAND: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def read_probe_output(text: str) -> ProbeOutput:
     """What a failed probe met, from the text after ``probe failed: `` (pkg/probe/*, prober.go; both quotings of Go's url.Error)."""
     port_found = _PORT.search(text)

@@ -1,6 +1,7 @@
 """What a runtime says when it cannot create or start a container: runc and crun, relayed by containerd, CRI-O and dockershim."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _ARCHITECTURE: Final = re.compile(r"exec format error", re.IGNORECASE)
@@ -19,6 +20,7 @@ _MOUNT: Final = re.compile(
 _INIT_OOM: Final = re.compile(r"OOM-killed|memory limit too low|Memory cgroup out of memory", re.IGNORECASE)
 
 
+@lru_cache(maxsize=4096)
 def start_error_cause(text: str) -> str | None:
     """The cause that a runtime's refusal to start names: one of the contract's ids, or None.
 
@@ -48,6 +50,7 @@ _SECURITY: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def create_error_cause(text: str) -> str | None:
     """The cause that a failure to create a container names, or None (pkg/kubelet/kuberuntime, security_context.go)."""
     if _CONFIG_MISSING.search(text) is not None:

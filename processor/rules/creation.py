@@ -7,7 +7,7 @@ import re
 from typing import Final, cast
 
 from processor.messages import Form, create_error_cause, start_error_cause
-from processor.rules.view import CauseDoc, Subject, Verdict, View, signal_evidence, status_evidence
+from processor.rules.view import CauseDoc, Source, Subject, Verdict, View, status_evidence
 from schemas.diagnosis import CauseId
 
 CAUSES: Final = (
@@ -74,7 +74,7 @@ def decide(view: View, subject: Subject) -> Verdict | None:
     if cause is None:
         cause, confidence = "create_container_error", 0.8 if text else 0.6
     opens = cause != "create_container_error" or failures >= 2 or view.settings.one_moment
-    evidence = [signal_evidence(newest)] if newest is not None else []
+    evidence: list[Source] = [newest] if newest is not None else []
     if waiting:
         evidence.insert(
             0, status_evidence(view, subject.waiting_reason, subject.facts.waiting_text or f"waiting: {subject.waiting_reason}")

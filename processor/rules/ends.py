@@ -11,8 +11,10 @@ _SIGNAL_NUMBERS: Final = {4: 132, 6: 134, 7: 135, 8: 136, 11: 139, 9: 137, 15: 1
 
 def abnormal_ends(view: View, subject: Subject) -> list[End]:
     """The ends that nothing intended: no deletion, planned restart, sandbox change, completion or lost node explains them."""
-    settled = view.settled_ms(subject.name, "container_restarts")
-    return [end for end in subject.facts.ends if end.at_ms > settled and not _is_benign(view, subject, end)]
+    if subject.abnormal is None:
+        settled = view.settled_ms(subject.name, "container_restarts")
+        subject.abnormal = [end for end in subject.facts.ends if end.at_ms > settled and not _is_benign(view, subject, end)]
+    return subject.abnormal
 
 
 def _is_benign(view: View, subject: Subject, end: End) -> bool:

@@ -10,8 +10,8 @@ from typing import Final
 
 from processor.history import Signal, time_ms
 from processor.messages import Form, is_admission_reason, is_shutdown_reason
-from processor.rules.view import CauseDoc, Verdict, View, signal_evidence, status_evidence
-from schemas.diagnosis import CauseId, Evidence
+from processor.rules.view import CauseDoc, Source, Verdict, View, status_evidence
+from schemas.diagnosis import CauseId
 
 CAUSES: Final = (
     CauseDoc(
@@ -66,13 +66,13 @@ def _by_status(view: View) -> Verdict | None:
     if reason is None or (view.pod.phase not in ("Failed", None, "Unknown") and reason != "NodeLost"):
         return None
     text = view.pod.message or ""
-    evidence = [status_evidence(view, reason, text or f"status.reason {reason}")]
+    evidence: list[Source] = [status_evidence(view, reason, text or f"status.reason {reason}")]
     cause = _cause_of_reason(reason)
     if cause is None:
         return None
     signal = view.latest(_FORM_OF[cause])
     if signal is not None:
-        evidence.append(signal_evidence(signal))
+        evidence.append(signal)
     return _verdict(
         view, cause, 0.97, text or (signal.text if signal is not None else reason), evidence, _failed_ms(view, signal)
     )
@@ -110,7 +110,9 @@ def _by_condition(view: View) -> Verdict | None:
         if condition.type != "DisruptionTarget" or condition.status != "True":
             continue
         at = time_ms(condition.last_transition_at) or view.track.pod_seen_ms
-        evidence = [status_evidence(view, condition.reason, condition.message or f"DisruptionTarget {condition.reason}", at)]
+        evidence: list[Source] = [
+            status_evidence(view, condition.reason, condition.message or f"DisruptionTarget {condition.reason}", at)
+        ]
         if condition.reason == "PreemptionByScheduler":
             return _verdict(view, "preempted", 0.96, condition.message or "", evidence, at)
         if condition.reason == "DeletionByTaintManager":
@@ -120,10 +122,10 @@ def _by_condition(view: View) -> Verdict | None:
     return None
 
 
-def _tainted(view: View, evidence: list[Evidence], at_ms: int) -> Verdict:
+def _tainted(view: View, evidence: list[Source], at_ms: int) -> Verdict:
     signal = view.latest(Form.NODE_NOT_READY)
     if signal is not None:
-        evidence.append(signal_evidence(signal))
+        evidence.append(signal)
     return _verdict(view, "node_lost", 0.92 if signal is not None else 0.6, "", evidence, at_ms)
 
 
@@ -144,10 +146,10 @@ def _by_events(view: View) -> Verdict | None:
             continue
         if cause == "node_lost" and _is_back(view, signal.at_ms):
             continue
-        evidence = [signal_evidence(signal)]
+        evidence: list[Source] = [signal]
         other = view.latest(Form.NODE_NOT_READY)
         if form is Form.TAINT_EVICTION and other is not None:
-            evidence.append(signal_evidence(other))
+            evidence.append(other)
             return _verdict(view, cause, 0.9, signal.text, evidence, signal.first_ms)
         return _verdict(view, cause, confidence, signal.text, evidence, signal.first_ms)
     return None
@@ -184,9 +186,9 @@ def _silent_node(view: View) -> Verdict | None:
         return None
     if not view.passed(assigned + (_SILENT_MOMENT_MS if view.settings.one_moment else _SILENT_STREAM_MS)):
         return None
-    evidence = [status_evidence(view, "ContainerCreating", "assigned to a node, and nothing happened since")]
+    evidence: list[Source] = [status_evidence(view, "ContainerCreating", "assigned to a node, and nothing happened since")]
     if signal is not None:
-        evidence.insert(0, signal_evidence(signal))
+        evidence.insert(0, signal)
     verdict = _verdict(
         view, "node_lost", 0.55, f"its node {pod.node} has done nothing since the pod was assigned to it", evidence, assigned
     )
@@ -212,7 +214,7 @@ def has_recovered(view: View, opened_ms: int) -> bool:
     )
 
 
-def _verdict(view: View, cause: CauseId, confidence: float, text: str, evidence: list[Evidence], at_ms: int) -> Verdict:
+def _verdict(view: View, cause: CauseId, confidence: float, text: str, evidence: list[Source], at_ms: int) -> Verdict:
     node = view.pod.node or "its node"
     short = " ".join(text.split())[:300].rstrip(". ")
     words = {

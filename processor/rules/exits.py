@@ -14,13 +14,12 @@ from processor.rules.start_errors import exec_reason, start_error
 from processor.rules.unwitnessed import LOG_CAUSES
 from processor.rules.view import (
     CauseDoc,
+    Source,
     Subject,
     View,
     bytes_text,
-    end_evidence,
-    log_evidence,
 )
-from schemas.diagnosis import CauseId, Evidence
+from schemas.diagnosis import CauseId
 
 CAUSES: Final = (
     CauseDoc(
@@ -122,7 +121,7 @@ _SIGNALS: Final = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 
 def explain(view: View, subject: Subject, end: End) -> Reason:
     """Why one instance ended: what its status says first, then its kill, then its exit code and log."""
     code = code_of(end)
-    base = [end_evidence(end)]
+    base: list[Source] = [end]
     if end.reason == "OOMKilled":
         return _oom(subject, end, base)
     refused = start_error(view, subject, end, base)
@@ -156,13 +155,13 @@ def explain(view: View, subject: Subject, end: End) -> Reason:
                 "Keep the main process in the foreground (no daemon mode, no trailing &)",
                 "If it is meant to finish, run it as a Job or CronJob",
             ),
-            base + ([log_evidence(log)] if log is not None else []),
+            base + ([log] if log is not None else []),
             at_once=False,
         )
     return _by_itself(view, subject, end, code, base)
 
 
-def _oom(subject: Subject, end: End, base: list[Evidence]) -> Reason:
+def _oom(subject: Subject, end: End, base: list[Source]) -> Reason:
     limit = subject.container.memory_limit_bytes
     sure = 0.97 if end.exit_code == 137 else 0.85
     said = f" its memory limit of {bytes_text(limit)}" if limit else " its memory"
@@ -177,7 +176,7 @@ def _oom(subject: Subject, end: End, base: list[Evidence]) -> Reason:
     )
 
 
-def _shell(view: View, subject: Subject, code: int, base: list[Evidence]) -> Reason:
+def _shell(view: View, subject: Subject, code: int, base: list[Source]) -> Reason:
     log = subject.last_log
     evidence = base + log_of(subject)
     if log is not None and "exec format error" in log.text.lower():
@@ -195,7 +194,7 @@ def _shell(view: View, subject: Subject, code: int, base: list[Evidence]) -> Rea
     return Reason(cast("CauseId", cause), 0.92, word, fix, evidence, at_once=False)
 
 
-def _probe_kill(view: View, subject: Subject, end: End, kill: probe_kills.Kill, base: list[Evidence]) -> Reason:
+def _probe_kill(view: View, subject: Subject, end: End, kill: probe_kills.Kill, base: list[Source]) -> Reason:
     lived = None
     if end.started_ms is not None:
         skew = end.at_ms - (end.finished_ms if end.finished_ms is not None else end.at_ms)
@@ -219,10 +218,10 @@ def _probe_kill(view: View, subject: Subject, end: End, kill: probe_kills.Kill, 
     )
 
 
-def _killed(subject: Subject, end: End, code: int, base: list[Evidence]) -> Reason:
+def _killed(subject: Subject, end: End, code: int, base: list[Source]) -> Reason:
     before = [earlier for earlier in subject.facts.ends if earlier.reason == "OOMKilled"]
     if code == 137 and before:
-        reason = _oom(subject, end, [*base, end_evidence(before[-1])])
+        reason = _oom(subject, end, [*base, before[-1]])
         reason.confidence = 0.8
         reason.alternatives = (("killed_externally", 0.2),)
         return reason
@@ -232,7 +231,7 @@ def _killed(subject: Subject, end: End, code: int, base: list[Evidence]) -> Reas
         and log is not None
         and any(word in log.text for word in ("OutOfMemory", "Out of memory", "out of memory", "Cannot allocate memory"))
     ):
-        reason = _oom(subject, end, [*base, log_evidence(log)])
+        reason = _oom(subject, end, [*base, log])
         reason.confidence = 0.7
         reason.alternatives = (("killed_externally", 0.3),)
         return reason
@@ -255,7 +254,7 @@ def _killed(subject: Subject, end: End, code: int, base: list[Evidence]) -> Reas
     )
 
 
-def _by_itself(view: View, subject: Subject, end: End, code: int | None, base: list[Evidence]) -> Reason:
+def _by_itself(view: View, subject: Subject, end: End, code: int | None, base: list[Source]) -> Reason:
     if code is None:
         return Reason(
             "unknown",
@@ -309,13 +308,13 @@ def _doubt(code: int) -> tuple[tuple[CauseId, float], ...]:
     return (("dependency_unavailable", 0.06), ("config_error", 0.05)) if code != 255 else (("unknown", 0.1),)
 
 
-def _hint(subject: Subject, end: End) -> tuple[str, str, Evidence] | None:
+def _hint(subject: Subject, end: End) -> tuple[str, str, Source] | None:
     if end.message:
         hint = read_log(end.message)
         if hint is not None:
-            return hint.cause, hint.line, end_evidence(end)
+            return hint.cause, hint.line, end
     own = [log for log in subject.facts.logs if log.container_id == end.key]
     for log in own or list(reversed(subject.facts.logs)):
         if log.hint in LOG_CAUSES and log.line is not None:
-            return str(log.hint), log.line, log_evidence(log)
+            return str(log.hint), log.line, log
     return None

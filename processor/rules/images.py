@@ -6,7 +6,7 @@ Sources: pkg/kubelet/images/image_manager.go, pkg/kubelet/images/types.go; regis
 from typing import Final, cast
 
 from processor.messages import Form, image_cause, image_error
-from processor.rules.view import CauseDoc, Subject, Verdict, View, signal_evidence, status_evidence
+from processor.rules.view import CauseDoc, Source, Subject, Verdict, View, status_evidence
 from schemas.diagnosis import CauseId
 
 CAUSES: Final = (
@@ -134,7 +134,7 @@ def decide(view: View, subject: Subject) -> Verdict | None:
         opens = opens and reason in (None, "ContainerCreating", "PodInitializing")
     moments = [signal.at_ms for signal in signals] or [view.track.pod_seen_ms]
     firsts = [signal.first_ms for signal in signals] or [subject.facts.waiting_since_ms or view.track.pod_seen_ms]
-    evidence = [signal_evidence(signal) for signal in ([newest] if newest is not None else signals[:1])]
+    evidence: list[Source] = [newest] if newest is not None else [*signals[:1]]
     if waiting:
         evidence.insert(0, status_evidence(view, reason, subject.facts.waiting_text or f"waiting: {reason}"))
     image = subject.container.image or _image_in(signals)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from processor.history import End, Signal
 from processor.messages import Form
 from processor.rules.probes import earliest_kill_ms, latest_first_kill_ms, probe_of
-from processor.rules.view import Subject, View, duration_text, signal_evidence, spec_evidence
-from schemas.diagnosis import Evidence
+from processor.rules.view import Source, Subject, View, duration_text, spec_evidence
 from schemas.observation import Probe
 
 
@@ -20,7 +19,7 @@ class Kill:
     kind: str
     certainty: float
     at_ms: int
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Source, ...]
 
 
 def grace_ms(view: View, probe: Probe | None) -> int:
@@ -60,7 +59,7 @@ def _said_kill(view: View, subject: Subject, end: End, started: int, finished: i
     if best is not None:
         kind = best.probe or "liveness"
         failed = view.latest(Form.PROBE_FAILED, subject.name, kind)
-        evidence = (signal_evidence(best), *((signal_evidence(failed),) if failed is not None else ()))
+        evidence = (best, *((failed,) if failed is not None else ()))
         at = best.at_ms if best_within else finished - _ignored_grace_ms(view, probe_of(subject, kind), end, finished - started)
         return Kill(kind, 0.98, min(at, finished), evidence)
     if view.pod.restart_policy in (None, "Never") and view.pod.deletion_at is None:
@@ -84,7 +83,7 @@ def _hidden_kill(view: View, subject: Subject, started: int, finished: int) -> K
         probe = probe_of(subject, kind)
         period = (probe.period_seconds if probe is not None else 10) * 1000
         if failed is not None and stop.at_ms - period - 3000 <= failed.at_ms <= stop.at_ms + 3000:
-            return Kill(kind, 0.9, stop.at_ms, (signal_evidence(stop), signal_evidence(failed)))
+            return Kill(kind, 0.9, stop.at_ms, (stop, failed))
     return None
 
 
@@ -117,7 +116,7 @@ def _inferred_kill(view: View, subject: Subject, end: End, kind: str, started: i
                 else (0.85 if end.exit_code in (137, 143) or _lives_alike(end, probe) else 0.5)
             )
             if certainty >= 0.6 or end.exit_code not in (0, 1):
-                return Kill(kind, certainty, kill_at, (signal_evidence(failed),))
+                return Kill(kind, certainty, kill_at, (failed,))
     if probe is None or lived is None or end.exit_code not in (137, 143):
         return None
     if kind == "startup" and not _within_first_kill(probe, lived, grace if killed_hard else 0):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from processor.messages import Answer, Form, ProbeOutput, read_probe_output
-from processor.rules.view import CauseDoc, Subject, View, duration_text, log_evidence, signal_evidence, spec_evidence
-from schemas.diagnosis import CauseId, Evidence
+from processor.rules.view import CauseDoc, Source, Subject, View, duration_text, spec_evidence
+from schemas.diagnosis import CauseId
 from schemas.observation import Probe
 
 CAUSES: Final = (
@@ -61,7 +61,7 @@ class ProbeFinding:
     alternatives: tuple[tuple[CauseId, float], ...]
     summary: str
     remediation: tuple[str, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[Source, ...]
     output: str | None
 
 
@@ -156,13 +156,13 @@ def explain(view: View, subject: Subject, kind: str, lived_ms: int | None, *, in
     before = answered_before(subject, kind, probe, port, lived_ms)
     better = better_port(subject, kind, port)
     cause, confidence, alternatives = _decide(kind, output, before=before, has_better=better is not None, probe=probe)
-    evidence: list[Evidence] = []
+    evidence: list[Source] = []
     if signal is not None:
-        evidence.append(signal_evidence(signal))
+        evidence.append(signal)
     evidence.extend(_spec_words(view, subject, kind, probe))
     log = subject.last_log
     if better is not None and "log" in better[1] and log is not None:
-        evidence.append(log_evidence(log))
+        evidence.append(log)
     words = _words(kind, probe, output, cause, port=port, better=better, lived_ms=lived_ms)
     if inferred:
         confidence = min(confidence, 0.8)
@@ -177,7 +177,7 @@ def explain(view: View, subject: Subject, kind: str, lived_ms: int | None, *, in
     )
 
 
-def _spec_words(view: View, subject: Subject, kind: str, probe: Probe | None) -> list[Evidence]:
+def _spec_words(view: View, subject: Subject, kind: str, probe: Probe | None) -> list[Source]:
     if probe is None:
         return []
     ports = ", ".join(str(declared.port) for declared in subject.container.ports) or "none"

@@ -9,16 +9,14 @@ from processor.messages import Form, read_probe_output
 from processor.rules import probes
 from processor.rules.view import (
     CauseDoc,
+    Source,
     Subject,
     Verdict,
     View,
     duration_text,
-    log_evidence,
-    signal_evidence,
     spec_evidence,
     status_evidence,
 )
-from schemas.diagnosis import Evidence
 
 CAUSES: Final = (
     CauseDoc(
@@ -107,10 +105,10 @@ def _verdict(view: View, subject: Subject, first_ms: int, last_ms: int, lasting_
     signal = view.latest(Form.PROBE_FAILED, subject.name, "readiness") or view.latest(
         Form.PROBE_ERRORED, subject.name, "readiness"
     )
-    evidence: list[Evidence] = []
+    evidence: list[Source] = []
     output = read_probe_output(signal.text) if signal is not None else None
     if signal is not None:
-        evidence.append(signal_evidence(signal))
+        evidence.append(signal)
     if view.has_pod and subject.container.state is not None:
         evidence.append(
             status_evidence(
@@ -128,7 +126,7 @@ def _verdict(view: View, subject: Subject, first_ms: int, last_ms: int, lasting_
         )
     log = subject.last_log
     if log is not None and log.hint is not None:
-        evidence.append(log_evidence(log))
+        evidence.append(log)
     asked = f"its readiness probe ({target})" if target else "its readiness probe"
     port = output.port if output is not None else None
     if probe is not None and isinstance(probe.port, int):

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from processor.rules.view import Subject, View, log_evidence
-from schemas.diagnosis import CauseId, Evidence
+from processor.rules.view import Source, Subject, View
+from schemas.diagnosis import CauseId
 
 
 @dataclass(slots=True)
@@ -14,17 +14,17 @@ class Reason:
     confidence: float
     summary: str
     remediation: tuple[str, ...]
-    evidence: list[Evidence]
+    evidence: list[Source]
     alternatives: tuple[tuple[CauseId, float], ...] = ()
     at_once: bool = False
     probe_kind: str | None = None
     probe_output: str | None = None
 
 
-def log_of(subject: Subject) -> list[Evidence]:
+def log_of(subject: Subject) -> list[Source]:
     """The newest log tail as evidence, if there is one."""
     log = subject.last_log
-    return [log_evidence(log)] if log is not None and log.text else []
+    return [log] if log is not None and log.text else []
 
 
 def logs_command(view: View, subject: Subject) -> str:

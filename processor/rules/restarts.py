@@ -8,7 +8,7 @@ from processor.messages import Form
 from processor.rules import exits, probes, start_errors, unwitnessed
 from processor.rules.ends import TROUBLES, abnormal_ends
 from processor.rules.reason import Reason
-from processor.rules.view import Subject, Verdict, View, signal_evidence, status_evidence
+from processor.rules.view import Subject, Verdict, View, status_evidence
 
 
 def decide(view: View, subject: Subject) -> Verdict | None:
@@ -38,7 +38,7 @@ def decide(view: View, subject: Subject) -> Verdict | None:
     if back_off:
         evidence.append(status_evidence(view, "CrashLoopBackOff", subject.facts.waiting_text or "waiting: CrashLoopBackOff"))
     if back_off_event is not None:
-        evidence.append(signal_evidence(back_off_event))
+        evidence.append(back_off_event)
     moments = (
         [end.at_ms for end in recent]
         + ([back_off_event.at_ms] if back_off_event is not None else [])
@@ -147,8 +147,7 @@ def _reason_of_latest(view: View, subject: Subject, recent: list[End], *, back_o
     if hook is not None:
         return hook
     if recent:
-        reasons = [exits.explain(view, subject, end) for end in recent[-3:]]
-        return _most_telling(reasons)
+        return _most_telling(view, subject, recent[-3:])
     refused = start_errors.start_refused(view, subject)
     if refused is not None:
         return refused
@@ -167,15 +166,17 @@ def _benign_only(view: View, subject: Subject) -> bool:
     return bool(subject.facts.ends) and not abnormal_ends(view, subject)
 
 
-def _most_telling(reasons: list[Reason]) -> Reason:
-    """The newest, unless it is a bare guess where an earlier end of the same loop was explained."""
-    newest = reasons[-1]
-    if newest.cause in ("killed_externally", "unknown") or newest.confidence < 0.6:
-        for earlier in reversed(reasons[:-1]):
-            if earlier.confidence > newest.confidence + 0.1:
-                return earlier
-    if newest.cause == "exits_zero" or newest.cause == "app_error_exit":
-        for earlier in reversed(reasons[:-1]):
-            if earlier.probe_kind is not None and earlier.confidence >= 0.9 and newest.confidence < 0.8:
-                return earlier
+def _most_telling(view: View, subject: Subject, ends: list[End]) -> Reason:
+    """The reason of the newest end, unless it is a bare guess where an earlier end of the same loop is explained."""
+    newest = exits.explain(view, subject, ends[-1])
+    if newest.confidence >= 0.8:
+        return newest
+    guess = newest.cause in ("killed_externally", "unknown") or newest.confidence < 0.6
+    by_itself = newest.cause in ("exits_zero", "app_error_exit")
+    for end in reversed(ends[:-1]):
+        earlier = exits.explain(view, subject, end)
+        if guess and earlier.confidence > newest.confidence + 0.1:
+            return earlier
+        if by_itself and earlier.probe_kind is not None and earlier.confidence >= 0.9:
+            return earlier
     return newest

@@ -8,11 +8,11 @@ from typing import cast
 from processor.history import End
 from processor.messages import Form, start_error_cause
 from processor.rules.reason import Reason, short_text
-from processor.rules.view import Subject, View, signal_evidence, status_evidence
-from schemas.diagnosis import CauseId, Evidence
+from processor.rules.view import Source, Subject, View, status_evidence
+from schemas.diagnosis import CauseId
 
 
-def start_error(view: View, subject: Subject, end: End, base: list[Evidence]) -> Reason | None:
+def start_error(view: View, subject: Subject, end: End, base: list[Source]) -> Reason | None:
     """The reason of an end that was no run at all, or None when it was one."""
     start_failed = end.reason in ("StartError", "ContainerCannotRun") or (end.exit_code == 128 and end.started_ms is None)
     if not start_failed:
@@ -38,7 +38,7 @@ def start_error(view: View, subject: Subject, end: End, base: list[Evidence]) ->
     return exec_reason(subject, cause, text, base, 0.96)
 
 
-def exec_reason(subject: Subject, cause: str, text: str, base: list[Evidence], confidence: float) -> Reason:
+def exec_reason(subject: Subject, cause: str, text: str, base: list[Source], confidence: float) -> Reason:
     """The reason for a cause that names the executable."""
     command = " ".join(subject.container.command)[:120]
     name = _quoted(text) or (subject.container.command[0] if subject.container.command else "its command")
@@ -76,10 +76,10 @@ def start_refused(view: View, subject: Subject) -> Reason | None:
         if subject.waiting_reason in ("RunContainerError", "CreateContainerError", "CrashLoopBackOff")
         else None
     )
-    evidence = [status_evidence(view, subject.waiting_reason, text)] if text else []
+    evidence: list[Source] = [status_evidence(view, subject.waiting_reason, text)] if text else []
     signal = view.latest(Form.CREATE_FAILED, subject.name)
     if signal is not None and signal.at_ms > settled and view.is_fresh(signal.at_ms) and not subject.is_running:
-        evidence.append(signal_evidence(signal))
+        evidence.append(signal)
         text = text or signal.text
     cause = start_error_cause(text) if text else None
     if cause is None or text is None:

@@ -8,8 +8,8 @@ from typing import Final
 
 from processor.history import Signal, time_ms
 from processor.messages import Form, start_error_cause
-from processor.rules.view import CauseDoc, Verdict, View, bytes_text, signal_evidence, status_evidence
-from schemas.diagnosis import CauseId, Evidence
+from processor.rules.view import CauseDoc, Source, Verdict, View, bytes_text, status_evidence
+from schemas.diagnosis import CauseId
 
 CAUSES: Final = (
     CauseDoc(
@@ -125,7 +125,7 @@ def _volume(view: View, telling: Signal, newest: Signal, first: int, count: int,
             "Another node still holds the volume: wait for its detach, or delete the pod there; see kubectl get volumeattachments",
         )
     others: tuple[tuple[CauseId, float], ...] = (("config_missing", 0.3),) if missing is not None else ()
-    evidence = [signal_evidence(telling)] + ([signal_evidence(newest)] if newest is not telling else [])
+    evidence: list[Source] = [telling, newest] if newest is not telling else [telling]
     return _verdict(
         "volume_mount_failed",
         0.65 if missing is not None else 0.92,
@@ -148,7 +148,7 @@ def _sandbox(view: View, telling: Signal, newest: Signal, first: int, count: int
         "On the node: crictl pods; journalctl -u containerd (or crio) and the CNI plugin's log",
         "Check that addresses of the pod network are left and that the CNI plugin runs",
     )
-    evidence = [signal_evidence(telling)] + ([signal_evidence(newest)] if newest is not telling else [])
+    evidence: list[Source] = [telling, newest] if newest is not telling else [telling]
     return _verdict(
         "sandbox_failed",
         0.9,
@@ -175,7 +175,7 @@ def _sandbox_oom(view: View, telling: Signal, first: int, count: int, *, opens: 
         0.8,
         "its memory limit is too low to start it at all",
         ("Raise resources.limits.memory: container runtimes need some 10 MiB to start a container",),
-        [signal_evidence(telling)],
+        [telling],
         first,
         telling.at_ms,
         count,
@@ -215,13 +215,13 @@ def _unscheduled(view: View, begun: int, settled: int) -> Verdict | None:
     text = (condition.message if condition is not None and condition.message else None) or (
         signal.text if signal is not None else ""
     )
-    evidence: list[Evidence] = []
+    evidence: list[Source] = []
     if condition is not None:
         evidence.append(
             status_evidence(view, condition.reason or "Unschedulable", condition.message or "PodScheduled is False")
         )
     if signal is not None:
-        evidence.append(signal_evidence(signal))
+        evidence.append(signal)
     last = signal.at_ms if signal is not None else view.track.pod_seen_ms
     others: tuple[tuple[CauseId, float], ...] = (("volume_mount_failed", 0.1),) if "PersistentVolumeClaim" in text else ()
     why = _short(text.partition(": ")[2] or text)
@@ -260,7 +260,7 @@ def _verdict(
     confidence: float,
     summary: str,
     steps: tuple[str, ...],
-    evidence: list[Evidence],
+    evidence: list[Source],
     first: int,
     last: int,
     count: int,

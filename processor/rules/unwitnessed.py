@@ -5,7 +5,7 @@ from typing import Final, cast
 from processor.messages import Form
 from processor.rules import probes
 from processor.rules.reason import Reason, describe_command, logs_command, short_text
-from processor.rules.view import Subject, View, end_evidence, log_evidence, signal_evidence, status_evidence
+from processor.rules.view import Source, Subject, View, status_evidence
 from schemas.diagnosis import CauseId
 
 LOG_CAUSES: Final = frozenset({"dependency_unavailable", "config_error", "read_only_or_permission"})
@@ -21,11 +21,11 @@ def hook(view: View, subject: Subject) -> Reason | None:
     if signal is None and not waiting:
         return None
     text = (subject.facts.waiting_text if waiting else None) or (signal.text if signal is not None else "")
-    evidence = [status_evidence(view, "PostStartHookError", text)] if waiting and text else []
+    evidence: list[Source] = [status_evidence(view, "PostStartHookError", text)] if waiting and text else []
     if signal is not None:
-        evidence.append(signal_evidence(signal))
+        evidence.append(signal)
     if subject.facts.ends:
-        evidence.append(end_evidence(subject.facts.ends[-1]))
+        evidence.append(subject.facts.ends[-1])
     steps = (
         f"Correct spec.containers[{subject.name}].lifecycle.postStart",
         f"Run its command by hand: kubectl -n {view.track.namespace} exec {view.track.name} -c {subject.name} -- …",
@@ -49,7 +49,7 @@ def killed_by_events(view: View, subject: Subject) -> Reason | None:
         round(finding.confidence * 0.95, 2),
         finding.summary,
         finding.remediation,
-        [signal_evidence(signal), *finding.evidence],
+        [signal, *finding.evidence],
         finding.alternatives,
         at_once=True,
         probe_kind=signal.probe or "liveness",
@@ -81,7 +81,7 @@ def unseen(view: View, subject: Subject) -> Reason:
                 0.6,
                 f"it ends again and again, and its log says: {short_text(log.line)}",
                 (f"Read more: {logs_command(view, subject)}",),
-                [log_evidence(log)],
+                [log],
                 (("app_error_exit", 0.3),),
             )
     return Reason(

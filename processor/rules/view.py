@@ -25,6 +25,10 @@ class CauseDoc:
     fix: tuple[str, ...]
 
 
+#: What a verdict rests on: facts as they are kept, turned into records only when there is something to say.
+Source = Signal | End | LogTail | Evidence
+
+
 @dataclass(slots=True)
 class Verdict:
     """A problem that is there, and why. ``opens`` tells whether the proof suffices to say so for the first time."""
@@ -41,7 +45,7 @@ class Verdict:
     occurrences: int = 1
     remediation: tuple[str, ...] = ()
     alternatives: tuple[tuple[CauseId, float], ...] = ()
-    evidence: list[Evidence] = field(default_factory=list)
+    evidence: list[Source] = field(default_factory=list)
     end: End | None = None
     probe_kind: str | None = None
     probe: Probe | None = None
@@ -57,7 +61,7 @@ class View:
     hand and is used only to tell old evidence from new.
     """
 
-    __slots__ = ("clock_ms", "now_ms", "pod", "settings", "signals", "track", "wake_ms")
+    __slots__ = ("_by_form", "clock_ms", "now_ms", "pod", "settings", "signals", "track", "wake_ms")
 
     def __init__(self, track: Track, clock_ms: int, now_ms: int, settings: CorrelationSettings) -> None:
         self.track = track
@@ -67,6 +71,9 @@ class View:
         self.pod: Pod = track.pod if track.pod is not None else _EMPTY_POD
         self.signals = track.signals
         self.wake_ms: int | None = None
+        self._by_form: dict[str, list[Signal]] = {}
+        for signal in track.signals:
+            self._by_form.setdefault(signal.form, []).append(signal)
 
     @property
     def window_ms(self) -> int:
@@ -107,17 +114,15 @@ class View:
 
     def of(self, form: Form, container: str | None = None, probe: str | None = None) -> Iterator[Signal]:
         """The signals of a form, of one container when it is given."""
-        wanted = form.value
-        for signal in self.signals:
-            if (
-                signal.form == wanted
-                and (container is None or signal.container == container)
-                and (probe is None or signal.probe == probe)
-            ):
+        # A StrEnum hashes by its member's name, so the index is asked with the plain text.
+        for signal in self._by_form.get(form._value_, ()):
+            if (container is None or signal.container == container) and (probe is None or signal.probe == probe):
                 yield signal
 
     def latest(self, form: Form, container: str | None = None, probe: str | None = None) -> Signal | None:
         """The newest signal of a form."""
+        if form._value_ not in self._by_form:
+            return None
         found: Signal | None = None
         for signal in self.of(form, container, probe):
             if found is None or (signal.at_ms, signal.key) > (found.at_ms, found.key):
@@ -140,6 +145,8 @@ class Subject:
     type: str
     container: Container
     facts: ContainerFacts
+    abnormal: list[End] | None = None
+    """Its ends that nothing intended, once `ends` has told them."""
 
     @property
     def is_running(self) -> bool:
@@ -178,8 +185,18 @@ def subjects(view: View) -> list[Subject]:
     return found
 
 
-def signal_evidence(signal: Signal) -> Evidence:
-    """An event as evidence."""
+def evidence_of(source: Source) -> Evidence:
+    """A source as the evidence of a record."""
+    if isinstance(source, Signal):
+        return _signal_evidence(source)
+    if isinstance(source, End):
+        return _end_evidence(source)
+    if isinstance(source, LogTail):
+        return _log_evidence(source)
+    return source
+
+
+def _signal_evidence(signal: Signal) -> Evidence:
     prefix = {Form.PROBE_FAILED.value: "probe failed: ", Form.PROBE_ERRORED.value: "probe errored: "}.get(signal.form, "")
     if prefix and signal.probe:
         prefix = f"{signal.probe.capitalize()} {prefix}"
@@ -194,8 +211,7 @@ def signal_evidence(signal: Signal) -> Evidence:
     )
 
 
-def end_evidence(end: End) -> Evidence:
-    """A termination as evidence."""
+def _end_evidence(end: End) -> Evidence:
     parts = [f"exit code {end.exit_code}" if end.exit_code is not None else "exit code unknown"]
     if end.reason:
         parts.append(f"reason {end.reason}")
@@ -207,8 +223,7 @@ def end_evidence(end: End) -> Evidence:
     return Evidence(kind="status", reason=end.reason, text=text, last_at=format_ms(end.at_ms), source_id=end.source_id)
 
 
-def log_evidence(log: LogTail) -> Evidence:
-    """A log tail as evidence."""
+def _log_evidence(log: LogTail) -> Evidence:
     return Evidence(kind="log", text=log.text, last_at=format_ms(log.seen_ms), source_id=log.source_id)
 
 
