@@ -1,10 +1,12 @@
 """Kafka settings as kafka-python takes them: the one place, beside publishing, that knows that library's argument names.
 
-A pure function: it opens no file and no connection.
+It opens no file and no connection.
 """
 
+from contextlib import AbstractContextManager
 from typing import Any
 
+from schemas.kafka_failures import ConnectionFailure, watch_connections
 from schemas.kafka_settings import KafkaSettings
 
 
@@ -32,3 +34,8 @@ def client_arguments(settings: KafkaSettings) -> dict[str, Any]:
                 "ssl_password": settings.ssl_key_password or "",
             }
     return arguments
+
+
+def connection_failure() -> AbstractContextManager[ConnectionFailure]:
+    """Keep why kafka-python cannot connect while the block runs: what it raises is a time-out whatever the reason."""
+    return watch_connections("kafka.net.manager")

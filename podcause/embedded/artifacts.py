@@ -95,12 +95,14 @@ def ensure_jars(
     """
     wanted = release or pinned()
     folder = (cache_dir or default_cache_dir()) / "kafka" / wanted.kafka_version
-    if not _missing(wanted, folder):
-        return _paths(wanted, folder)
     try:
+        if not _missing(wanted, folder):
+            return _paths(wanted, folder)
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / ".lock"):
             missing = _missing(wanted, folder)  # another process may have fetched them while we waited
+            for jar in missing:
+                (folder / jar.file_name).unlink(missing_ok=True)  # there, but not what is pinned
             if missing:
                 _fetch_all(missing, folder, fetch or fetch_with_jgo, on_progress, first_pause_seconds)
     except OSError as error:

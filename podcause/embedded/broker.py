@@ -156,12 +156,14 @@ class EmbeddedKafka:
         return self._exit_code
 
     def last_log_lines(self) -> str:
-        """The end of the broker's log, or of what the JVM printed when it never came to log."""
+        """The end of the broker's log, or of what the JVM printed when it never came to log; without stack frames."""
         if self._folders is None:
             return ""
         for path in (self._folders.log, self._folders.output):
-            if path.is_file() and (text := path.read_text(encoding="utf-8", errors="replace").strip()):
-                return "\n".join(text.splitlines()[-_LOG_LINES_QUOTED:])
+            if path.is_file():
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+                if telling := [line for line in lines if line.strip() and not line.startswith("\tat ")]:
+                    return "\n".join(telling[-_LOG_LINES_QUOTED:])
         return ""
 
     def close(self) -> None:

@@ -1,11 +1,13 @@
 """KafkaSettings as the arguments of Faust and of aiokafka's clients. It must not open a connection."""
 
 import ssl
+from contextlib import AbstractContextManager
 from typing import Any
 
 import faust
 from yarl import URL
 
+from schemas.kafka_failures import ConnectionFailure, watch_connections
 from schemas.kafka_settings import KafkaSettings
 
 
@@ -48,3 +50,8 @@ def ssl_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
         # Not None: for an encrypted key OpenSSL would then ask the terminal, and wait.
         context.load_cert_chain(kafka.ssl_certificate_file, kafka.ssl_key_file, kafka.ssl_key_password or "")
     return context
+
+
+def connection_failure() -> AbstractContextManager[ConnectionFailure]:
+    """Keep why aiokafka cannot connect while the block runs: what it raises does not say why."""
+    return watch_connections("aiokafka")
