@@ -137,7 +137,7 @@ def _parsed(where: str, raw: bytes) -> Raw:
 def _parsed_leniently(where: str, raw: bytes) -> Any:  # noqa: ANN401 - JSON
     """What a lenient reader makes of it: bytes that are not UTF-8, and lone surrogates, occur in logs."""
     try:
-        return json.loads(raw.decode("utf-8", "replace"))
+        return json.loads(raw.decode("utf-8", "replace").rstrip())
     except json.JSONDecodeError as error:
         raise RecordingError(f"{where}, column {error.colno}: not JSON: {error.msg}") from error
     except (RecursionError, ValueError) as error:

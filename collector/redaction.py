@@ -36,6 +36,7 @@ _AT_END_OF_VALUE: Final = re.compile(r"[ \t]*(?:[,;}\])]|\r?\n|$)")
 _BASE64_DIGITS: Final = 4
 #: Every token known by its prefix has one.
 _LONG_RUN: Final = re.compile(r"[a-z0-9_-]{20}")
+_PARTS: Final = re.compile(r"[a-z0-9]{3,}")
 #: What closes a bracket around a value, rather than being its end.
 _CLOSING: Final = ")]}"
 
@@ -105,6 +106,7 @@ def _suspicious(text: str) -> bool:
         or "curl" in text
         or "wget" in text
         or ".dockerc" in text
+        or "hooks.slack.com" in text
         or (_LONG_RUN.search(text) is not None and _may_hold_vendor_token(text))
     )
 
@@ -144,6 +146,8 @@ def _is_secret(form: Form, found: re.Match[str], group: str, value: str) -> bool
             return _is_assigned_secret(found, group, value)
         case "flag":
             return not _harmless(found["key"], value) and value.lower().rstrip(".,:;") not in PROSE
+        case "flag_word":
+            return value.lower().rstrip(".,:;") not in PROSE
         case _:
             return True
 
@@ -188,7 +192,8 @@ def _is_random(value: str) -> bool:
     value = value.rstrip(".:)]}")
     if len(value) < 8 or not _is_mixed(value) or value.startswith(("sha256:", "sha512:")):
         return False
-    return len(value) >= 20 or not value.islower() or value.isalnum()
+    mixed_parts = sum(map(_is_mixed, _PARTS.findall(value)))
+    return len(value) >= 20 or not value.islower() or value.isalnum() or mixed_parts > 1
 
 
 def _is_base64_pair(value: str) -> bool:

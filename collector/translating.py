@@ -13,7 +13,7 @@ import msgspec
 from collector.pod_projection import project
 from collector.raw_values import Raw, mapping, positive, short_text, timestamp
 from collector.settings import TranslationSettings
-from collector.texts import Texts
+from collector.texts import Memo, Texts
 from schemas.codec import RECORD_MAX_BYTES, encode
 from schemas.observation import (
     SCHEMA_VERSION,
@@ -193,12 +193,13 @@ class Translator:
     def _fitted(self, build: Callable[[Texts], _Body], reduced: Callable[[_Body, int], _Body] | None) -> tuple[_Body, Texts]:
         """The body within the record's limit: texts are cut first, then parts are left out."""
         limit = RECORD_MAX_BYTES - 2048  # room for what every observation carries besides its body
+        memo: Memo = {}
         for cap in _CAPS:
-            texts = Texts(self._settings, cap)
+            texts = Texts(self._settings, cap, memo)
             body = build(texts)
             if len(encode(body)) <= limit:
                 return body, texts
-        texts = Texts(self._settings, _LAST_CAP)
+        texts = Texts(self._settings, _LAST_CAP, memo)
         body = build(texts)
         texts.truncated = True
         return (body if reduced is None else reduced(body, limit)), texts
