@@ -12,19 +12,73 @@ from schemas.topics import DEFAULT_PREFIX
 
 @click.command()
 @kafka_options
-@click.option("--topic-prefix", default=DEFAULT_PREFIX, show_default=True, envvar="PODCAUSE_TOPIC_PREFIX", help="Topics are PREFIX.observations.v1 and so on.")
-@click.option("--application-id", envvar="PODCAUSE_APPLICATION_ID", help="Consumer group, and first part of the changelog's name.  [default: PREFIX-processor]")
-@click.option("--instance-id", envvar="PODCAUSE_INSTANCE_ID", help="Name of this worker that outlives restarts: it gets its partitions back without a rebalance.")
-@click.option("--store", type=click.Choice(["memory", "rocksdb"]), default="memory", show_default=True, help="Where state lives on this machine.")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), envvar="PODCAUSE_DATA_DIR", help="RocksDB's files.")
-@click.option("--standby-replicas", type=click.IntRange(0), default=0, show_default=True, help="Workers that follow each partition, to take over at once.")
-@click.option("--create-topics/--no-create-topics", default=True, show_default=True, help="Create missing topics, or name them and end.")
-@click.option("--partitions", type=click.IntRange(1), default=6, show_default=True, help="Partitions of topics that are created.")
-@click.option("--replication-factor", type=click.IntRange(1), help="Replicas of topics that are created.  [default: 3, or the number of brokers]")
-@click.option("--commit-interval", type=click.FloatRange(0.1), default=1.0, show_default=True, metavar="SECONDS", help="How often offsets are committed.")
-@click.option("--session-timeout", type=click.FloatRange(6), default=10.0, show_default=True, metavar="SECONDS", help="How soon a dead worker is noticed.")
-@click.option("--web-port", type=click.IntRange(1, 65535), help="Faust's web server on this machine's loopback.  [default: off]")
-@click.option("--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Written when partitions are assigned and recovered.")
+@click.option(
+    "--topic-prefix",
+    default=DEFAULT_PREFIX,
+    show_default=True,
+    envvar="PODCAUSE_TOPIC_PREFIX",
+    help="Topics are PREFIX.observations.v1 and so on.",
+)
+@click.option(
+    "--application-id",
+    envvar="PODCAUSE_APPLICATION_ID",
+    help="Consumer group, and first part of the changelog's name.  [default: PREFIX-processor]",
+)
+@click.option(
+    "--instance-id",
+    envvar="PODCAUSE_INSTANCE_ID",
+    help="Name of this worker that outlives restarts: it gets its partitions back without a rebalance.",
+)
+@click.option(
+    "--store",
+    type=click.Choice(["memory", "rocksdb"]),
+    default="memory",
+    show_default=True,
+    help="Where state lives on this machine.",
+)
+@click.option(
+    "--data-dir", type=click.Path(file_okay=False, path_type=Path), envvar="PODCAUSE_DATA_DIR", help="RocksDB's files."
+)
+@click.option(
+    "--standby-replicas",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Workers that follow each partition, to take over at once.",
+)
+@click.option(
+    "--create-topics/--no-create-topics", default=True, show_default=True, help="Create missing topics, or name them and end."
+)
+@click.option(
+    "--partitions", type=click.IntRange(1), default=6, show_default=True, help="Partitions of topics that are created."
+)
+@click.option(
+    "--replication-factor",
+    type=click.IntRange(1),
+    help="Replicas of topics that are created.  [default: 3, or the number of brokers]",
+)
+@click.option(
+    "--commit-interval",
+    type=click.FloatRange(0.1),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often offsets are committed.",
+)
+@click.option(
+    "--session-timeout",
+    type=click.FloatRange(6),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How soon a dead worker is noticed.",
+)
+@click.option(
+    "--web-port", type=click.IntRange(1, 65535), help="Faust's web server on this machine's loopback.  [default: off]"
+)
+@click.option(
+    "--ready-file", type=click.Path(dir_okay=False, path_type=Path), help="Written when partitions are assigned and recovered."
+)
 @click.option("--exit-with-parent", is_flag=True, help="Stop when standard input ends.")
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
 def command(
@@ -75,6 +129,6 @@ def command(
         raise click.UsageError(str(error)) from error
     try:
         code = run(settings, kafka, RunOptions(ready_file=ready_file, exit_with_parent=exit_with_parent))
-    except (TopicsError, KafkaUnreachableError, WorkerCrashedError) as error:
+    except (ProcessorSettingsError, TopicsError, KafkaUnreachableError, WorkerCrashedError) as error:
         raise click.ClickException(str(error)) from error
     raise click.exceptions.Exit(code)

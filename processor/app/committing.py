@@ -52,10 +52,9 @@ class LoggedTable(PartitionedTable, Protocol):
 class Committer:
     """Commits batches, and completes what a crash left half done."""
 
-    def __init__(self, table: LoggedTable, publisher: Publisher, *, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(self, table: LoggedTable, publisher: Publisher) -> None:
         self._table = table
         self._publisher = publisher
-        self._chunk_bytes = chunk_bytes
 
     async def commit(self, partition: Partition) -> None:
         """Commit what the partition has applied. On return everything is acknowledged."""
@@ -63,7 +62,7 @@ class Committer:
         for letter in batch.dead_letters:
             await self._send_dead_letter(letter)
         entry = Entry(batch.offset, batch.changes, batch.outputs)
-        head, chunks = encode_entry(entry, self._chunk_bytes)
+        head, chunks = encode_entry(entry, CHUNK_BYTES)
         number = batch.partition
         await self._log(number, [(chunk_key(number, chunk), value) for chunk, value in enumerate(chunks)])
         # The head makes the entry valid: sent only when every chunk is acknowledged.
@@ -99,7 +98,9 @@ class Committer:
         head = decode_head(value)
         entry = decode_entry(head, lambda chunk: self._table.read(number, chunk_key(number, chunk)))
         if entry is not None and (entry.changes or entry.outputs):
-            _log.info("commit_repeated", partition=number, offset=entry.offset, keys=len(entry.changes), records=len(entry.outputs))
+            _log.info(
+                "commit_repeated", partition=number, offset=entry.offset, keys=len(entry.changes), records=len(entry.outputs)
+            )
             await self._complete(number, entry)
         if head.offset >= end_offset:
             _log.error("source_topic_is_not_the_one_known", partition=number, applied_offset=head.offset, end_offset=end_offset)
@@ -112,7 +113,8 @@ class Committer:
     async def _complete(self, number: int, entry: Entry) -> None:
         keys = [(state_key(number, key), value) for key, value in entry.changes.items()]
         outputs = [
-            await self._publisher.send(output.topic, output.key, output.value, headers=output.headers) for output in entry.outputs
+            await self._publisher.send(output.topic, output.key, output.value, headers=output.headers)
+            for output in entry.outputs
         ]
         await asyncio.gather(self._log(number, keys), *outputs)
 

@@ -89,7 +89,9 @@ def decode_head(value: bytes) -> Head:
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise JournalFormatError(f"the partition's journal cannot be read: {error}") from error
     if head.version != _VERSION:
-        raise JournalFormatError(f"the state was written in format {head.version}; this release reads {_VERSION}: run the newer one")
+        raise JournalFormatError(
+            f"the state was written in format {head.version}; this release reads {_VERSION}: run the newer one"
+        )
     return head
 
 

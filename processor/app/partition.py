@@ -75,6 +75,8 @@ class Partition:
         #: Whether the journal's head still holds a commit that a recovery would do again.
         self.unsettled = False
         self.chunks = 0
+        #: The reader was just told to go on at ``applied`` + 1: offsets that are skipped now are not in Kafka.
+        self.at_known_position = True
         self._settings = settings
         self._engine_factory = engine_factory
         self._counters = counters
@@ -90,7 +92,7 @@ class Partition:
             self._counters.repeated += 1
             return
         if self.applied >= 0 and record.offset > self.applied + 1:
-            # Retention removed what was never read, or a producer's transaction markers lie between. It can't be told apart here.
+            # Retention removed them, or they are the markers of a producer's transactions.
             self._counters.skipped_offsets += record.offset - self.applied - 1
             _log.warning(
                 "source_offsets_skipped", topic=record.topic, partition=self.number, after=self.applied, before=record.offset
@@ -102,6 +104,11 @@ class Partition:
         else:
             self._feed(record, observation)
         self.applied = record.offset
+        self.at_known_position = False
+
+    def misses(self, offset: int) -> bool:
+        """Whether records before that one did not come although they may be in Kafka: on their way through Faust they can get lost."""
+        return self.applied >= 0 and offset > self.applied + 1 and not self.at_known_position
 
     @property
     def dirty(self) -> bool:
@@ -139,7 +146,9 @@ class Partition:
     def _feed(self, record: SourceRecord, observation: Observation) -> None:
         self._store.begin()
         try:
-            outputs = [diagnosis_record(diagnosis, self._settings.diagnoses_topic) for diagnosis in self._engine.feed(observation)]
+            outputs = [
+                diagnosis_record(diagnosis, self._settings.diagnoses_topic) for diagnosis in self._engine.feed(observation)
+            ]
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - a bug that one record meets must cost that record alone, and loudly

@@ -45,7 +45,11 @@ class RunOptions:
 
 
 def run(
-    settings: ProcessorSettings, kafka: KafkaSettings, options: RunOptions | None = None, *, engine_factory: EngineFactory = Engine
+    settings: ProcessorSettings,
+    kafka: KafkaSettings,
+    options: RunOptions | None = None,
+    *,
+    engine_factory: EngineFactory = Engine,
 ) -> int:
     """Run until SIGTERM (returns 0) or SIGINT (130).
 
@@ -60,7 +64,9 @@ async def _run(settings: ProcessorSettings, kafka: KafkaSettings, options: RunOp
     if options.exit_with_parent:
         stop.follow_parent()
     partitions = await ensure_topics(settings, kafka)
-    app = create_app(settings, kafka, partitions=partitions, engine_factory=engine_factory, on_ready=_announcer(options.ready_file))
+    app = create_app(
+        settings, kafka, partitions=partitions, engine_factory=engine_factory, on_ready=_announcer(options.ready_file)
+    )
     try:
         starting = asyncio.ensure_future(app.start())
         await asyncio.wait([starting, stop.requested], return_when=asyncio.FIRST_COMPLETED)

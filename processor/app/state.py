@@ -72,11 +72,12 @@ class PartitionStore:
     def items(self) -> Iterator[tuple[str, bytes]]:
         """Everything stored, what is not committed yet included."""
         prefix = state_prefix(self._partition)
+        changes = dict(self._changes)  # as they are now: the reader may change what it reads
         for raw, value in self._table.scan(self._partition, prefix):
             key = raw[len(prefix) :].decode(_CHARSET, _SURROGATES)
-            if key not in self._changes:
+            if key not in changes:
                 yield key, value
-        for key, changed in list(self._changes.items()):
+        for key, changed in changes.items():
             if changed is not None:
                 yield key, changed
 

@@ -136,5 +136,3 @@ class StateTable(Table):  # type: ignore[misc]
         topic = super()._new_changelog_topic(**options)
         topic.internal = False  # else the conductor declares it
         return topic
-
-

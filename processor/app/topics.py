@@ -12,9 +12,10 @@ import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from processor.app.kafka_client import client_arguments
+from processor.app.kafka_client import client_arguments, connection_failure
 from processor.app.settings import ProcessorSettings
 from schemas import topics
+from schemas.kafka_failures import explain
 from schemas.kafka_settings import KafkaSettings
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -42,21 +43,25 @@ async def ensure_topics(settings: ProcessorSettings, kafka: KafkaSettings) -> in
 
     Raises TopicsError, KafkaUnreachableError.
     """
-    admin = AIOKafkaAdminClient(**client_arguments(kafka), client_id="podcause-processor")
-    try:
-        await admin.start()
-        return await _ensure(admin, settings)
-    except (KafkaError, OSError) as error:
-        raise KafkaUnreachableError(f"Kafka at {kafka.bootstrap}: {error}") from error
-    finally:
-        await admin.close()
+    with connection_failure() as failure:
+        admin = AIOKafkaAdminClient(**client_arguments(kafka), client_id="podcause-processor")
+        try:
+            await admin.start()
+            return await _ensure(admin, settings)
+        except (KafkaError, OSError) as error:
+            raise KafkaUnreachableError(f"Kafka at {kafka.bootstrap}: {explain(kafka, failure) or error}") from error
+        finally:
+            await admin.close()
 
 
 def wanted_topics(settings: ProcessorSettings, existing: Mapping[str, int], *, brokers: int) -> list[NewTopic]:
     """The topics that are missing. The changelog takes the observations topic's number of partitions, whoever made that one."""
     replicas = settings.replication_factor or min(_REPLICAS, brokers)
     partitions = existing.get(settings.observations_topic, settings.partitions)
-    configs = {topic.name(settings.topic_prefix): topic.config() for topic in (topics.OBSERVATIONS, topics.DIAGNOSES, topics.DEAD_LETTERS)}
+    configs = {
+        topic.name(settings.topic_prefix): topic.config()
+        for topic in (topics.OBSERVATIONS, topics.DIAGNOSES, topics.DEAD_LETTERS)
+    }
     configs[settings.changelog_topic] = changelog_config()
     return [
         NewTopic(name=name, num_partitions=partitions, replication_factor=replicas, topic_configs=config)
@@ -106,10 +111,12 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[NewTopic]) -> None:
 async def _until_visible(admin: AIOKafkaAdminClient, names: set[str]) -> dict[str, int]:
     try:
         async with asyncio.timeout(_VISIBLE_WITHIN_SECONDS):
-            while not names <= (existing := await _partition_counts(admin)).keys():
+            while not names <= (existing := await _partition_counts(admin)).keys():  # noqa: ASYNC110 - the broker has no event for it
                 await asyncio.sleep(0.05)
     except TimeoutError as error:
-        raise TopicsError(f"topics were created but did not appear within {_VISIBLE_WITHIN_SECONDS:.0f} s: {', '.join(sorted(names))}") from error
+        raise TopicsError(
+            f"topics were created but did not appear within {_VISIBLE_WITHIN_SECONDS:.0f} s: {', '.join(sorted(names))}"
+        ) from error
     return existing
 
 

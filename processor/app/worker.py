@@ -3,6 +3,8 @@
 A factory, no module-level app. What happens to a record is in processor.app.processing; here is only Faust.
 """
 
+import importlib.util
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +14,11 @@ from faust.types import TP, AgentT, EventT, StreamT
 from yarl import URL
 
 from processor.app.kafka_client import broker_credentials, broker_urls
-from processor.app.kafka_driver import FaustPublisher, PromptTransport, PromptTableManager
+from processor.app.kafka_driver import ExactConsumer, ExactTransport, FaustPublisher, PromptTableManager
 from processor.app.partition import EngineFactory
 from processor.app.processing import Processing
 from processor.app.records import SourceRecord
-from processor.app.settings import TABLE_NAME, ProcessorSettings
+from processor.app.settings import TABLE_NAME, ProcessorSettings, ProcessorSettingsError
 from processor.app.table import StateTable
 from schemas.kafka_settings import KafkaSettings
 
@@ -32,11 +34,34 @@ OnReady = Callable[[tuple[int, ...]], None]
 class ProcessorApp(faust.App):  # type: ignore[misc]
     """Faust's app, with processing suspended before a revocation is answered, and a word when a recovery is over."""
 
+    #: What Faust's services say of themselves comes under Faust's name.
+    logger = logging.getLogger("faust.app")
+
     processing: Processing
+    source_topic: str
     on_ready: OnReady | None = None
 
-    def _new_transport(self) -> PromptTransport:
-        return PromptTransport(self.conf.broker_consumer, self)
+    def _new_consumer(self) -> ExactConsumer:
+        consumer: ExactConsumer = super()._new_consumer()
+        consumer.source_positions = self._source_positions
+        consumer.source_topic = self.source_topic
+        return consumer
+
+    def pause(self, partition: int) -> None:
+        """Deliver nothing more of a partition of the observations topic."""
+        self.consumer.pause_partitions({TP(self.source_topic, partition)})
+
+    async def read_on(self, partition: int, offset: int) -> None:
+        """Deliver that partition from an offset on."""
+        tp = TP(self.source_topic, partition)
+        await self.consumer.seek_wait({tp: offset})
+        self.consumer.resume_partitions({tp})
+
+    def _source_positions(self) -> dict[TP, int]:
+        return {TP(self.source_topic, number): offset for number, offset in self.processing.positions.items()}
+
+    def _new_transport(self) -> ExactTransport:
+        return ExactTransport(self.conf.broker_consumer, self)
 
     def _create_directories(self) -> None:
         """Only RocksDB needs Faust's directories: with the memory store nothing is written to disk."""
@@ -45,13 +70,21 @@ class ProcessorApp(faust.App):  # type: ignore[misc]
             super()._create_directories()
 
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        # Once more, in this thread: the end of an earlier recovery may have come after the start of this rebalance.
+        self.consumer.reading = False
         if not self.should_stop:
             await self.processing.suspend(settle=self._is_member())
         await super()._on_partitions_revoked(revoked)
 
+    def on_rebalance_start(self) -> None:
+        """Nothing more is read."""
+        self.consumer.reading = False
+        super().on_rebalance_start()
+
     def on_rebalance_end(self) -> None:
         """Recovered, and reading."""
         super().on_rebalance_end()
+        self.consumer.reading = True
         _log.info("partitions_ready", partitions=self.processing.partitions)
         if self.on_ready is not None:
             self.on_ready(self.processing.partitions)
@@ -81,7 +114,12 @@ def create_app(
     engine_factory: EngineFactory,
     on_ready: OnReady | None = None,
 ) -> ProcessorApp:
-    """The app of one worker, not started. ``partitions`` is the observations topic's number, which the changelog shares."""
+    """The app of one worker, not started. ``partitions`` is the observations topic's number, which the changelog shares.
+
+    Raises ProcessorSettingsError when the store's driver is not installed.
+    """
+    if settings.store == "rocksdb" and importlib.util.find_spec("rocksdict") is None:
+        raise ProcessorSettingsError("store rocksdb: the package rocksdict is not installed (pip install 'podcause[rocksdb]')")
     app = ProcessorApp(
         settings.group_id,
         broker=broker_urls(kafka),
@@ -113,9 +151,10 @@ def create_app(
         TableManager=PromptTableManager,
     )
     app.on_ready = on_ready
+    app.source_topic = settings.observations_topic
     table = StateTable(app, name=TABLE_NAME, key_type=bytes, value_type=bytes, partitions=partitions, beacon=app.tables.beacon)
     app.tables.add(table)
-    app.processing = Processing(settings, table, FaustPublisher(app), engine_factory)
+    app.processing = Processing(settings, table, FaustPublisher(app), engine_factory, reader=app)
     table.on_partitions_recovered = _recovery_of(app, settings.observations_topic)
     source = app.topic(
         settings.observations_topic,

@@ -13,12 +13,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from podcause.embedded.broker import EmbeddedKafka
 from processor.app.runner import RunOptions, run
 from processor.app.settings import ProcessorSettings
 from processor.engine import HistoryStore, MemoryStore
@@ -42,6 +42,8 @@ pytestmark = pytest.mark.integration
 AT = "2026-11-22T10:00:00.000Z"
 CLUSTER = Cluster(name="kind", uid="cluster-uid")
 PARTITIONS = 3
+
+StartWorker = Callable[..., subprocess.Popen[bytes]]
 
 
 class CountingEngine:
@@ -107,7 +109,11 @@ def _event(pod: str, number: int, reason: str = "BackOff") -> EventObservation:
 
 def _clock(number: int) -> ClockObservation:
     return ClockObservation(
-        schema_version=SCHEMA_VERSION, id=f"clock/{number}", cluster=CLUSTER, observed_at=AT, clock=Clock(resource="pods", time=AT)
+        schema_version=SCHEMA_VERSION,
+        id=f"clock/{number}",
+        cluster=CLUSTER,
+        observed_at=AT,
+        clock=Clock(resource="pods", time=AT),
     )
 
 
@@ -141,11 +147,13 @@ class Kafka:
 
         asyncio.run(send())
 
-    def read(self, topic: str) -> list[Any]:
+    def read(self, topic: str) -> list[ConsumerRecord[bytes | None, bytes | None]]:
         """Everything in the topic now, partition by partition."""
 
-        async def consume() -> list[Any]:
-            consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False)
+        async def consume() -> list[ConsumerRecord[bytes | None, bytes | None]]:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self.bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False
+            )
             await consumer.start()
             try:
                 parts = [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -164,18 +172,23 @@ class Kafka:
 
 
 @pytest.fixture
-def kafka(kafka_broker: Any) -> Kafka:
+def kafka(kafka_broker: EmbeddedKafka) -> Kafka:
     return Kafka(kafka_broker.bootstrap_servers)
 
 
 @pytest.fixture
-def start_worker(kafka: Kafka, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+def start_worker(kafka: Kafka, tmp_path: Path) -> Iterator[StartWorker]:
     """Starts workers; none outlives its test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*, wait_ready: bool = True, instance_id: str = "one", **settings: Any) -> subprocess.Popen[bytes]:
+    def start(*, wait_ready: bool = True, instance_id: str | None = "one", **settings: object) -> subprocess.Popen[bytes]:
         ready = tmp_path / f"ready-{len(started)}"
-        configuration = {"topic_prefix": kafka.settings.topic_prefix, "partitions": PARTITIONS, "instance_id": instance_id, **settings}
+        configuration = {
+            "topic_prefix": kafka.settings.topic_prefix,
+            "partitions": PARTITIONS,
+            "instance_id": instance_id,
+            **settings,
+        }
         worker = subprocess.Popen(
             [sys.executable, __file__, kafka.bootstrap_servers, str(ready), json.dumps(configuration)], stdin=subprocess.PIPE
         )
@@ -216,7 +229,7 @@ def _undisturbed(kafka: Kafka) -> set[tuple[str, int, bytes]]:
     return found
 
 
-def test_a_diagnosis_reaches_its_pods_partition_with_its_cloudevents_headers(kafka: Kafka, start_worker: Any) -> None:
+def test_a_diagnosis_reaches_its_pods_partition_with_its_cloudevents_headers(kafka: Kafka, start_worker: StartWorker) -> None:
     kafka.create_observations_topic()
     kafka.publish([("kind/shop/cart", encode(_event("cart", 1)), None, [])])
     worker = start_worker()
@@ -243,7 +256,9 @@ def test_a_diagnosis_reaches_its_pods_partition_with_its_cloudevents_headers(kaf
     assert worker.wait(30) == 0
 
 
-def test_what_cannot_be_processed_goes_to_dead_letters_and_the_next_record_is_processed(kafka: Kafka, start_worker: Any) -> None:
+def test_what_cannot_be_processed_goes_to_dead_letters_and_the_next_record_is_processed(
+    kafka: Kafka, start_worker: StartWorker
+) -> None:
     kafka.create_observations_topic()
     bug = encode(_event("cart", 2, reason="Bug"))
     kafka.publish(
@@ -276,12 +291,12 @@ def test_what_cannot_be_processed_goes_to_dead_letters_and_the_next_record_is_pr
     }
 
 
-def _why(record: Any) -> dict[str, bytes]:
+def _why(record: ConsumerRecord[bytes | None, bytes | None]) -> dict[str, bytes]:
     prefix = "__connect.errors."
     return {name.removeprefix(prefix): value for name, value in record.headers if name.startswith(prefix)}
 
 
-def test_killed_again_and_again_the_worker_sends_what_an_undisturbed_one_sends(kafka: Kafka, start_worker: Any) -> None:
+def test_killed_again_and_again_the_worker_sends_what_an_undisturbed_one_sends(kafka: Kafka, start_worker: StartWorker) -> None:
     kafka.create_observations_topic()
     _publish_load(kafka, observations=3000)
     wanted = _undisturbed(kafka)
@@ -300,23 +315,23 @@ def test_killed_again_and_again_the_worker_sends_what_an_undisturbed_one_sends(k
     assert set(_diagnoses(kafka)) == wanted
 
 
-def test_a_worker_that_takes_over_in_good_order_sends_nothing_again(kafka: Kafka, start_worker: Any) -> None:
+def test_a_worker_that_takes_over_in_good_order_sends_nothing_again(kafka: Kafka, start_worker: StartWorker) -> None:
     kafka.create_observations_topic()
     _publish_load(kafka, observations=60)
     wanted = _undisturbed(kafka)
-    worker = start_worker()
+    worker = start_worker(instance_id=None)
     _until(lambda: len(_diagnoses(kafka)) == len(wanted), 30)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(30) == 0
 
-    worker = start_worker(instance_id="two")
+    start_worker(instance_id=None)
     kafka.publish([("kind/shop/late", encode(_event("late", 1)), 0, [])])
     _until(lambda: any(found == "id-late" for found, _, _ in _diagnoses(kafka)), 30)
 
     assert len(_diagnoses(kafka)) == len(wanted) + 1
 
 
-def test_a_second_worker_joins_and_the_first_leaves_under_load(kafka: Kafka, start_worker: Any) -> None:
+def test_a_second_worker_joins_and_the_first_leaves_under_load(kafka: Kafka, start_worker: StartWorker) -> None:
     kafka.create_observations_topic()
     _publish_load(kafka, observations=3000)
     wanted = _undisturbed(kafka)
@@ -331,7 +346,7 @@ def test_a_second_worker_joins_and_the_first_leaves_under_load(kafka: Kafka, sta
     assert set(_diagnoses(kafka)) == wanted
 
 
-def test_a_worker_whose_parent_dies_stops(kafka: Kafka, start_worker: Any) -> None:
+def test_a_worker_whose_parent_dies_stops(kafka: Kafka, start_worker: StartWorker) -> None:
     kafka.create_observations_topic()
     worker = start_worker()
     assert worker.stdin is not None
@@ -341,10 +356,36 @@ def test_a_worker_whose_parent_dies_stops(kafka: Kafka, start_worker: Any) -> No
     assert worker.wait(30) == 0
 
 
-def test_without_leave_to_create_topics_the_missing_ones_are_named(kafka: Kafka, start_worker: Any) -> None:
+def test_without_leave_to_create_topics_the_missing_ones_are_named(start_worker: StartWorker) -> None:
     worker = start_worker(wait_ready=False, create_topics=False)
 
     assert worker.wait(30) == 3
+
+
+@pytest.mark.parametrize(("sent", "exit_code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_the_command_runs_the_real_engine_until_it_is_told_to_stop(
+    kafka: Kafka, tmp_path: Path, sent: signal.Signals, exit_code: int
+) -> None:
+    ready = tmp_path / "ready"
+    options = [
+        "--bootstrap-servers",
+        kafka.bootstrap_servers,
+        "--topic-prefix",
+        kafka.settings.topic_prefix,
+        "--ready-file",
+        str(ready),
+    ]
+    worker = subprocess.Popen([sys.executable, "-m", "podcause", "process", *options], stderr=subprocess.PIPE)
+    try:
+        _until(lambda: ready.exists() or worker.poll() is not None, 60)
+        worker.send_signal(sent)
+        _, logged = worker.communicate(timeout=30)
+    finally:
+        worker.kill()
+
+    assert worker.returncode == exit_code
+    events = [json.loads(line)["event"] for line in logged.decode().splitlines()]
+    assert events == ["topic_created"] * 4 + ["partitions_ready", "processor_stopping"]
 
 
 def _publish_load(kafka: Kafka, *, observations: int) -> None:
