@@ -6,7 +6,7 @@ decides an episode; that is the rules' work. One module per kind of text; each h
 
 from processor.messages.events import Form, Reading, is_admission_reason, is_shutdown_reason, read_event
 from processor.messages.images import image_cause, image_error
-from processor.messages.logs import LogHint, listening_port, read_log
+from processor.messages.logs import LogHint, listening_port, read_log, unfit_executable
 from processor.messages.probe_outputs import Answer, ProbeOutput, read_probe_output
 from processor.messages.runtime_errors import create_error_cause, start_error_cause
 
@@ -26,4 +26,5 @@ __all__ = [
     "read_log",
     "read_probe_output",
     "start_error_cause",
+    "unfit_executable",
 ]

@@ -58,12 +58,16 @@ _PROBE_KILL_OLD: Final = re.compile(
     r"^Killing container with id [^:]+://([^:]+):.*failed (liveness|startup) probe", re.IGNORECASE
 )
 _KILLING_OLD: Final = re.compile(r"^Killing container with id [^:]+://([^:]+):")
+#: Up to 1.7 the liveness probe's kill did not name the probe; no other probe killed then.
+_UNHEALTHY_OLD: Final = re.compile(r'^Killing container with id [^:]+://([^:]+):.*container "[^"]*" is unhealthy')
 _PLAIN_STOP: Final = re.compile(r"^Stopping container (\S+)$")
 _PLANNED: Final = re.compile(r"definition changed|resize requires restart$|spec hash changed|^killing$")
 _PLANNED_NAME: Final = re.compile(r"^(?:Init c|C)ontainer (\S+) (?:definition changed|resize requires restart)")
 _LOST: Final = re.compile(r'is in "?\w+"? state, try killing it before restart$')
 _CRASH_BACKOFF: Final = re.compile(r"^Back-off restarting failed container(?:[= ](\S+) in pod |$)", re.IGNORECASE)
-_CRASH_BACKOFF_OLD: Final = re.compile(r"^(?:Back-off|back-off) .*restarting failed (?:container|docker container)(?:=(\S+))?")
+_CRASH_BACKOFF_OLD: Final = re.compile(
+    r"^(?:Back-off|back-off) .*restarting failed (?:container|docker container)(?:=(\S+))?(?:\s|$)"
+)
 _PROBE_FAILED: Final = re.compile(r"^(Liveness|Readiness|Startup) probe failed: ?")
 _PROBE_ERRORED: Final = re.compile(r"^(Liveness|Readiness|Startup) probe errored(?: and resulted in \w+ state)?: ?")
 _POST_START: Final = re.compile(r"postStart|PostStart|Post-start|post-start")
@@ -131,6 +135,7 @@ def read_event(reason: str, message: str, field_path: str | None) -> Reading:
     form, named, probe, kept = _classify(reason, text, has_path=container is not None)
     if named is not None:
         # An aggregated event keeps the fieldPath of the event that created it: what the text names is surer.
+        is_init = is_init and named == container
         container = named
     return Reading(form, container, is_init, probe, kept)
 
@@ -188,6 +193,9 @@ def _killing(text: str) -> tuple[Form, str | None, str | None, str]:
     found = _PLAIN_STOP.match(text)
     if found is not None:
         return Form.PLAIN_STOP, found[1], None, text
+    found = _UNHEALTHY_OLD.match(text)
+    if found is not None:
+        return Form.PROBE_KILL, found[1], "liveness", text
     old = _KILLING_OLD.match(text)
     name = old[1] if old is not None else None
     if "FailedPostStartHook" in text:

@@ -29,10 +29,12 @@ _IMAGE_AUTH: Final = re.compile(
     re.IGNORECASE,
 )
 _IMAGE_NOT_FOUND: Final = re.compile(
-    r"manifest unknown|not found|\b404\b|name unknown|manifest for .* not found|no such image|is not present with pull policy of Never|ErrImageNeverPull|does not exist",
+    r"manifest unknown|not found|\b404\b|name unknown|no such image|is not present with pull policy of Never|ErrImageNeverPull|does not exist",
     re.IGNORECASE,
 )
 _IMAGE_HEAD: Final = re.compile(r'^(?:Back-off pulling image "[^"]*"|Failed to pull image "[^"]*")(?:: )?')
+_QUOTED: Final = re.compile(r'"[^"\n]*"')
+_LONGEST: Final = 4096
 
 
 def image_error(text: str) -> str:
@@ -43,7 +45,7 @@ def image_error(text: str) -> str:
 @lru_cache(maxsize=4096)
 def image_cause(text: str) -> tuple[str, float, tuple[tuple[str, float], ...]]:
     """Cause, confidence and alternatives that a registry's or runtime's words name."""
-    why = image_error(text)
+    why = _without_names(image_error(text[:_LONGEST]))
     for pattern, cause, confidence, others in (
         (_IMAGE_INVALID, "invalid_image_name", 0.97, ()),
         (_IMAGE_RATE, "image_pull_rate_limited", 0.95, ()),
@@ -56,3 +58,13 @@ def image_cause(text: str) -> tuple[str, float, tuple[tuple[str, float], ...]]:
         if pattern.search(why) is not None:
             return cause, confidence, others
     return "image_pull_failed", 0.5 if not why else 0.7, (("image_not_found", 0.25),)
+
+
+def _without_names(text: str) -> str:
+    """The words of a text: what is quoted, images and addresses may hold any word or number and say nothing about the failure."""
+    return " ".join(word for word in _QUOTED.sub(" ", text).split() if not _is_name(word.rstrip(":,.")))
+
+
+def _is_name(word: str) -> bool:
+    _, slash, rest = word.partition("/")
+    return bool(slash) and ("://" in word or ":" in rest or "@" in rest)

@@ -78,3 +78,16 @@ def listening_port(text: str) -> int | None:
         if 0 < port < 65536:
             found = port
     return found
+
+
+#: runc's init, after it has become the container's first process, can only write to the container's log.
+_UNFIT: Final = re.compile(
+    r"exec user process caused|^exec [^\s:]{1,256}: (?:exec format error|no such file or directory|permission denied)$"
+)
+
+
+def unfit_executable(text: str) -> str | None:
+    """The last line of a log when it says that the program itself could not be executed, or None."""
+    lines = text[-1024:].split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return last if _UNFIT.search(last) is not None else None

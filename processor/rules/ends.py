@@ -18,8 +18,10 @@ def abnormal_ends(view: View, subject: Subject) -> list[End]:
 
 
 def _is_benign(view: View, subject: Subject, end: End) -> bool:
-    if end.terminating or view.pod.reason in _POD_REASONS_THAT_EXPLAIN or _is_lost(end):
+    if end.terminating or view.pod.reason in _POD_REASONS_THAT_EXPLAIN:
         return True
+    if is_lost(end):
+        return not _stays_lost(view, subject, end)
     if code_of(end) == 0 and end.reason != "OOMKilled" and _may_complete(view, subject):
         return True
     if subject.type == "sidecar" and _mains_have_ended(view):
@@ -41,9 +43,17 @@ def code_of(end: End) -> int | None:
     return end.exit_code
 
 
-def _is_lost(end: End) -> bool:
-    """The exit was lost over a restart of the node or the runtime (containerd restart.go; kubelet_pods.go:2138)."""
+def is_lost(end: End) -> bool:
+    """Whether the exit was lost over a restart of the node or the runtime (containerd restart.go; kubelet_pods.go:2138)."""
     return end.reason == "ContainerStatusUnknown" or (end.exit_code == 255 and end.reason == "Unknown")
+
+
+def _stays_lost(view: View, subject: Subject, end: End) -> bool:
+    """Whether the container that was lost has not come back in the time in which every pod starts."""
+    state = subject.container.state
+    if state is None or state.terminated is None or end is not subject.facts.ends[-1] or view.pod.deletion_at is not None:
+        return False
+    return view.passed(end.seen_ms + view.settings.not_started_after_seconds * 1000)
 
 
 def _may_complete(view: View, subject: Subject) -> bool:

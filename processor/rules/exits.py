@@ -8,9 +8,9 @@ from typing import Final, cast
 from processor.history import End
 from processor.messages import read_log
 from processor.rules import probe_kills, probes
-from processor.rules.ends import code_of
+from processor.rules.ends import code_of, is_lost
 from processor.rules.reason import Reason, describe_command, log_of, logs_command, short_text
-from processor.rules.start_errors import exec_reason, start_error
+from processor.rules.start_errors import exec_reason, refused_in_log, start_error
 from processor.rules.unwitnessed import LOG_CAUSES
 from processor.rules.view import (
     CauseDoc,
@@ -124,12 +124,18 @@ def explain(view: View, subject: Subject, end: End) -> Reason:
     base: list[Source] = [end]
     if end.reason == "OOMKilled":
         return _oom(subject, end, base)
+    if is_lost(end):
+        return _lost(view, base)
     refused = start_error(view, subject, end, base)
     if refused is not None:
         return refused
     kill = probe_kills.find_kill(view, subject, end)
     if kill is not None and kill.certainty >= 0.5:
         return _probe_kill(view, subject, end, kill, base)
+    if code not in (None, 0):
+        unfit = refused_in_log(subject, end, base)
+        if unfit is not None:
+            return unfit
     if code in (126, 127):
         return _shell(view, subject, code, base)
     if code in _SIGNALS:
@@ -173,6 +179,18 @@ def _oom(subject: Subject, end: End, base: list[Source]) -> Reason:
     )
     return Reason(
         "oom_killed", sure, f"the kernel kills it for exceeding{said} (exit code {end.exit_code})", steps, base, at_once=True
+    )
+
+
+def _lost(view: View, base: list[Source]) -> Reason:
+    return Reason(
+        "unknown",
+        0.5,
+        "the runtime lost it, as when its node restarts, and it is not started again",
+        (f"Look at its node: kubectl describe node {view.pod.node or '<node>'}", f"See {describe_command(view)}"),
+        base,
+        (("node_lost", 0.4),),
+        at_once=True,
     )
 
 

@@ -82,6 +82,8 @@ def _hidden_kill(view: View, subject: Subject, started: int, finished: int) -> K
         failed = view.latest(Form.PROBE_FAILED, subject.name, kind)
         probe = probe_of(subject, kind)
         period = (probe.period_seconds if probe is not None else 10) * 1000
+        if probe is not None and started > 0 and stop.at_ms - started + 2000 < earliest_kill_ms(probe):
+            continue
         if failed is not None and stop.at_ms - period - 3000 <= failed.at_ms <= stop.at_ms + 3000:
             return Kill(kind, 0.9, stop.at_ms, (stop, failed))
     return None
@@ -110,11 +112,7 @@ def _inferred_kill(view: View, subject: Subject, end: End, kind: str, started: i
         near = started - 2000 <= failed.at_ms <= finished + 3000 and failed.at_ms >= kill_at - 2 * period - 3000
         chronic = failed.count >= 2 * threshold and failed.at_ms >= finished - view.window_ms - grace
         if failed.count >= threshold and (near or (chronic and failed.first_ms <= finished)):
-            certainty = (
-                0.9
-                if near and end.exit_code in (137, 143)
-                else (0.85 if end.exit_code in (137, 143) or _lives_alike(end, probe) else 0.5)
-            )
+            certainty = _certainty(end, probe, surely=near or _earlier_said(view, subject))
             if certainty >= 0.6 or end.exit_code not in (0, 1):
                 return Kill(kind, certainty, kill_at, (failed,))
     if probe is None or lived is None or end.exit_code not in (137, 143):
@@ -129,6 +127,13 @@ def _inferred_kill(view: View, subject: Subject, end: End, kind: str, started: i
     certainty = 0.65 if _within_first_kill(probe, lived, grace if killed_hard else 0) else 0.55
     text = f"ended with {end.exit_code} after {duration_text(lived)}; its {kind} probe can kill it after {duration_text(earliest_kill_ms(probe))} at the earliest"
     return Kill(kind, certainty, finished, (spec_evidence(view, text),))
+
+
+def _certainty(end: End, probe: Probe | None, *, surely: bool) -> float:
+    """How sure a kill is that no event tells of: by the exit code, and by what else points to the probe."""
+    if end.exit_code in (137, 143):
+        return 0.9 if surely else 0.85
+    return 0.85 if _lives_alike(end, probe) else 0.5
 
 
 def _earlier_said(view: View, subject: Subject) -> bool:

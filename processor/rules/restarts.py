@@ -92,9 +92,10 @@ def _failures(view: View, subject: Subject, recent: list[End]) -> int:
     """How often it failed within the window: from the restart count where the window covers it, never fewer than the ends known."""
     restarts = subject.facts.restarts
     if not restarts:
-        # Without a status, the events count: one Killing is one failure, one BackOff event follows at least two.
-        kills = sum(signal.count for form in (Form.PROBE_KILL, Form.HOOK_FAILED) for signal in view.of(form, subject.name))
-        return max(len(recent), min(kills, 1000))
+        # Without a status, the events count: one Killing is one failure. A failed hook is told twice, by its own event and by Killing.
+        kills = sum(signal.count for signal in view.of(Form.PROBE_KILL, subject.name))
+        hooks = max((signal.count for signal in view.of(Form.HOOK_FAILED, subject.name)), default=0)
+        return max(len(recent), min(kills + hooks, 1000))
     begin = view.now_ms - view.window_ms
     settled = view.settled_ms(subject.name, "container_restarts")
     born = _born_ms(view)

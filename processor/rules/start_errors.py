@@ -6,7 +6,7 @@ Sources: containerd internal/cri/server/container_start.go (StartError, 128), do
 from typing import cast
 
 from processor.history import End
-from processor.messages import Form, start_error_cause
+from processor.messages import Form, start_error_cause, unfit_executable
 from processor.rules.reason import Reason, short_text
 from processor.rules.view import Source, Subject, View, status_evidence
 from schemas.diagnosis import CauseId
@@ -36,6 +36,20 @@ def start_error(view: View, subject: Subject, end: End, base: list[Source]) -> R
             at_once=True,
         )
     return exec_reason(subject, cause, text, base, 0.96)
+
+
+def refused_in_log(subject: Subject, end: End, base: list[Source]) -> Reason | None:
+    """The reason of an end whose own log or message says that the program could not be executed: runc's init says so there."""
+    own = [log for log in subject.facts.logs if log.container_id == end.key]
+    tails: list[tuple[str, list[Source]]] = [(log.text, [*base, log]) for log in own or subject.facts.logs[-1:]]
+    if end.message:
+        tails.append((end.message, base))
+    for text, evidence in tails:
+        line = unfit_executable(text)
+        cause = start_error_cause(line) if line is not None else None
+        if cause is not None and line is not None:
+            return exec_reason(subject, cause, line, evidence, 0.9)
+    return None
 
 
 def exec_reason(subject: Subject, cause: str, text: str, base: list[Source], confidence: float) -> Reason:

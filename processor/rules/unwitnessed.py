@@ -42,6 +42,8 @@ def killed_by_events(view: View, subject: Subject) -> Reason | None:
     if signal is None or signal.at_ms <= settled or not view.is_fresh(signal.at_ms):
         return None
     started = [known.first_ms for known in view.of(Form.STARTED, subject.name)]
+    if not started and subject.facts.running_since_ms is not None:
+        started = [subject.facts.running_since_ms]
     lived = signal.first_ms - min(started) if started and signal.first_ms >= min(started) else None
     finding = probes.explain(view, subject, signal.probe or "liveness", lived)
     return Reason(
