@@ -11,7 +11,6 @@ from typing import Any, Final
 from schemas.diagnosis import Diagnosis
 
 #: Labels of the truths that are no causes of the contract.
-_BENIGN: Final = "benign_"
 _ANY_INIT: Final = "init_container_failing"
 _STOPPED: Final = "pre_stop_or_grace_exceeded"
 
@@ -85,7 +84,7 @@ def truth_of_case(case: dict[str, Any]) -> Truth:
     return Truth(
         name=case["id"],
         expected=(Expected(expected["container"], tuple(expected["causes"])),),
-        diagnose=expected["diagnose"],
+        diagnose=None if _STOPPED in expected["causes"] else expected["diagnose"],
         resolves=None,
         only_these_containers=False,
     )
@@ -95,13 +94,12 @@ def judge(truth: Truth, final_revisions: Sequence[Diagnosis]) -> Verdict:
     """Compare the last revision of each episode with the truth."""
     episodes = tuple(_episode(truth, diagnosis) for diagnosis in final_revisions)
     problems: list[str] = []
-    if truth.diagnose is False and not any(label == _STOPPED for item in truth.expected for label in item.causes):
+    if truth.diagnose is False:
         problems.extend(f"false alarm: {_said(episode)}" for episode in episodes)
         return Verdict(truth, episodes, tuple(problems))
-    must = truth.diagnose is True and not any(label == _STOPPED for item in truth.expected for label in item.causes)
     for item in truth.expected:
         about = [episode for episode in episodes if _fits(item, episode)]
-        if must and not about:
+        if truth.diagnose is True and not about:
             problems.append(f"missed: {item.container or 'pod'} {item.causes[0]}")
         elif about and not any(episode.right for episode in about):
             problems.append(f"wrong cause: {', '.join(map(_said, about))}; right: {' or '.join(item.causes)}")

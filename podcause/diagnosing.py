@@ -24,14 +24,17 @@ from schemas.timestamps import parse_ms
 
 OFFLINE: Final = "offline"
 
+#: Namespace, name, UID where it is known.
+PodIdentity = tuple[str, str, str | None]
+
 
 @dataclass(slots=True)
 class Tally:
-    """What went through: pods and events by identity, not by how often each was seen; and the pods that were deleted."""
+    """What went through: pods (with their workload) and events by identity, not by how often each was seen; pods deleted."""
 
-    pods: set[tuple[str, str, str | None]] = field(default_factory=set)
+    workloads: dict[PodIdentity, str] = field(default_factory=dict)
     events: set[str] = field(default_factory=set)
-    deleted: set[tuple[str, str, str | None]] = field(default_factory=set)
+    deleted: set[PodIdentity] = field(default_factory=set)
     clusters: dict[str, Cluster] = field(default_factory=dict)
 
     def count(self, observation: Observation) -> None:
@@ -39,7 +42,8 @@ class Tally:
         self.clusters[observation.cluster.uid] = observation.cluster
         if isinstance(observation, PodObservation | PodDeletedObservation):
             pod = observation.pod
-            self.pods.add((pod.namespace, pod.name, pod.uid))
+            workload = f"{pod.owner.kind.lower()}/{pod.owner.name}" if pod.owner else f"pod/{pod.name}"
+            self.workloads[pod.namespace, pod.name, pod.uid] = workload
             if isinstance(observation, PodDeletedObservation):
                 self.deleted.add((pod.namespace, pod.name, pod.uid))
         elif isinstance(observation, EventObservation):

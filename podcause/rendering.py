@@ -67,16 +67,29 @@ def newest_revisions(revisions: Iterable[Diagnosis]) -> list[Diagnosis]:
     return list(newest.values())
 
 
-def plain_lines(diagnosis: Diagnosis, *, evidence: bool) -> Iterator[str]:
-    """A diagnosis as lines of plain text: a headline that can be grepped, then what it says and what to do."""
-    cause = diagnosis.diagnosis.cause
-    yield (
+def further_steps(diagnosis: Diagnosis) -> list[str]:
+    """What to do, as far as the message does not say it already; nothing once it is resolved."""
+    if diagnosis.diagnosis.state == "resolved":
+        return []
+    message = clean(diagnosis.message)
+    return [step for step in map(clean, diagnosis.diagnosis.remediation) if step not in message]
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    """One line that can be grepped: time, state, severity, where, container, cause, confidence, how often."""
+    body = diagnosis.diagnosis
+    return (
         f"{diagnosis.timestamp} {state(diagnosis)} {diagnosis.severity} {where(diagnosis)} {container(diagnosis)} "
-        f"{cause.id} {cause.confidence:.2f}"
+        f"{body.cause.id} {body.cause.confidence:.2f} x{body.occurrences}"
     )
+
+
+def plain_lines(diagnosis: Diagnosis, *, evidence: bool) -> Iterator[str]:
+    """A diagnosis as lines of plain text: the headline, then what it says, what to do, and why we think so."""
+    yield headline(diagnosis)
     yield f"    {clean(diagnosis.message)}"
-    for step in diagnosis.diagnosis.remediation:
-        yield f"    do: {clean(step)}"
+    for step in further_steps(diagnosis):
+        yield f"    do: {step}"
     if evidence:
         for item in diagnosis.evidence:
             yield f"    evidence: {evidence_line(item)}"
@@ -107,7 +120,7 @@ def table(diagnoses: Iterable[Diagnosis], *, evidence: bool, cluster: bool = Fal
 
 def _explanation(diagnosis: Diagnosis, *, evidence: bool) -> Group:
     lines = [Text(clean(diagnosis.message))]
-    lines.extend(Text(f"→ {clean(step)}", style="cyan") for step in diagnosis.diagnosis.remediation)
+    lines.extend(Text(f"→ {step}", style="cyan") for step in further_steps(diagnosis))
     if evidence:
         lines.extend(Text(f"· {evidence_line(item)}", style="dim") for item in diagnosis.evidence)
     return Group(*lines)

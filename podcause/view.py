@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from podcause.rendering import clean, container, plain_lines, state, style, table, where
+from podcause.rendering import clean, container, headline, plain_lines, state, style, table, where
 from schemas.diagnosis import Diagnosis
 
 _REFRESHES_PER_SECOND: Final = 8
@@ -73,7 +73,7 @@ class _Progress:
 
     def stamped(self, text: str) -> str:
         """The text with the seconds since the start."""
-        return f"[{time.monotonic() - self._began:5.1f} s] {clean(text)}"
+        return f"[{time.monotonic() - self._began:5.1f} s] {text}"
 
     def line(self, text: str) -> None:
         """Print it."""
@@ -116,6 +116,7 @@ class PlainView:
         self._stdout = stdout
         self._progress = _Progress(stderr)
         self._evidence = evidence
+        self._causes: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -129,8 +130,13 @@ class PlainView:
 
     def show(self, diagnosis: Diagnosis, value: bytes) -> None:  # noqa: ARG002 - the view of people needs no bytes
         """Print one revision."""
-        for line in plain_lines(diagnosis, evidence=self._evidence):
-            self._stdout.write(f"{line}\n")
+        cause = diagnosis.diagnosis.cause.id
+        if diagnosis.diagnosis.state == "updated" and self._causes.get(diagnosis.diagnosis.id) == cause:
+            lines = [headline(diagnosis)]  # what to do has been said
+        else:
+            lines = list(plain_lines(diagnosis, evidence=self._evidence))
+        self._causes[diagnosis.diagnosis.id] = cause
+        self._stdout.write("".join(f"{line}\n" for line in lines))
         self._stdout.flush()
 
     def finish(self, summary: Summary) -> None:
@@ -232,4 +238,5 @@ def summary_lines(summary: Summary) -> Iterable[str]:
         yield "no diagnosis:"
     for silent in summary.silent:
         gone = f", {silent.deleted} of them deleted" if silent.deleted else ""
-        yield clean(f"  {silent.namespace} {silent.workload}: {silent.pods} {'pod' if silent.pods == 1 else 'pods'}{gone}")
+        pods = "pod" if silent.pods == 1 else "pods"
+        yield f"  {clean(silent.namespace)} {clean(silent.workload)}: {silent.pods} {pods}{gone}"

@@ -11,6 +11,7 @@ import click
 from collector.recording import lines_of
 from podcause.accuracy import Verdict, cause_scores, confidence_bins, judge, truth_of_case, truth_of_scenario
 from podcause.diagnosing import Tally, diagnose_objects, diagnose_recordings
+from podcause.logging import configure_logging
 from podcause.objects import objects_in
 from podcause.rendering import clean, newest_revisions
 
@@ -47,6 +48,7 @@ def judge_directory(directory: Path) -> Iterator[Verdict]:
 )
 def command(directories: tuple[Path, ...], known_wrong: Path | None, *, as_json: bool, only_wrong: bool) -> None:
     """Judge the engine by directories of known truth: recordings with a truth.json, or field cases."""
+    configure_logging("error")
     chosen = directories or tuple(path for path in _DEFAULTS if path.is_dir())
     if not chosen:
         raise click.UsageError(f"no directory given, and none of {', '.join(map(str, _DEFAULTS))} is here")

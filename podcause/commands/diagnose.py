@@ -9,6 +9,7 @@ from rich.console import Console
 
 from collector.replaying import RecordingError
 from podcause.diagnosing import Tally, diagnose_objects, diagnose_recordings
+from podcause.logging import configure_logging
 from podcause.objects import ObjectError
 from podcause.reading import Moment, Recordings, UnreadableInputError, opened
 from podcause.rendering import newest_revisions, show
@@ -54,6 +55,7 @@ def command(paths: tuple[str, ...], output: str, now: str | None, cluster_name: 
     A recording is a stream: every episode in it is shown with its last state. Objects are one moment: what is wrong then.
     jsonl prints every revision, exactly as it would be on the topic.
     """
+    configure_logging("warning")
     tally = Tally()
     try:
         with opened(paths) as source:
@@ -71,7 +73,7 @@ def command(paths: tuple[str, ...], output: str, now: str | None, cluster_name: 
     if newest:
         show(Console(soft_wrap=False), newest, evidence=evidence)
     else:
-        click.echo(f"no diagnosis: {len(tally.pods)} pods, {len(tally.events)} events read")
+        click.echo(f"no diagnosis: {len(tally.workloads)} pods, {len(tally.events)} events read")
 
 
 def _diagnose(source: Recordings | Moment, tally: Tally, now: str | None, cluster_name: str | None) -> Iterable[Diagnosis]:
