@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check lock accuracy clean
+.PHONY: install demo test check lock accuracy schemas clean
 
 install: $(STAMP)
 
@@ -28,11 +28,22 @@ check: install
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# How often the engine is right, by recordings and cases whose truth is known (../shared, where it is at hand).
+accuracy: install
+	@$(BIN)/podcause accuracy
+
+# Writes schemas/v1/*.json from the structs.
+schemas: install
+	@$(BIN)/python -m schemas.json_schema
+
 # Pins every dependency with hashes, for every platform and Python from 3.11, and without any URL.
 lock: install
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --extra embedded --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --custom-compile-command "make lock" --output-file requirements.txt
+	@sed -n 's/^\([^ #][^ ]*==[^\]*[^ \]\) *\\*$$/\1/p' requirements.txt >$(VENV)/constraints.txt
+	@$(BIN)/uv pip compile pyproject.toml --constraint $(VENV)/constraints.txt --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command "make lock" --output-file requirements-runtime.txt
 
 clean:
 	rm -rf $(VENV)
