@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check lock accuracy schemas clean
+.PHONY: install demo test check fuzz lock accuracy schemas clean
 
 install: $(STAMP)
 
@@ -27,6 +27,10 @@ check: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# 100,000 mutated real observations through the engine: none may raise.
+fuzz: install
+	@$(BIN)/python tests/fuzz/fuzz_engine.py
 
 # How often the engine is right, by recordings and cases whose truth is known (../shared, where it is at hand).
 accuracy: install

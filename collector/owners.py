@@ -57,7 +57,8 @@ def _above_replica_set(replica_set: Workload, labels: Raw) -> Workload:
             else replica_set
         )
     template_hash = short_text(labels.get(_HASH_LABEL))
-    if template_hash is not None:
+    # Before 1.12 the label was a decimal number, which the name could hold in its safe encoding: then the name tells.
+    if template_hash is not None and not template_hash.isdigit():
         name = replica_set.name.removesuffix(f"-{template_hash}")
         return _deployment(name) if name and name != replica_set.name else replica_set
     hashed = _HASHED_NAME.fullmatch(replica_set.name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 #: How a found value is judged: ``sure`` needs no look; the others are told apart in `redaction`.
-Judgement = Literal["sure", "base64_pair", "scheme_value", "assigned", "flag"]
+Judgement = Literal["sure", "base64_pair", "scheme_value", "assigned", "flag", "flag_word"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,13 @@ FORMS: Final[tuple[Form, ...]] = (
         "scheme_value",
     ),
     Form(
+        ("x-",),
+        re.compile(
+            r"(?i)\bx-(?:[a-z0-9]{1,16}-){0,3}(?:token|key|secret|auth)\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?(?P<s>[^\s\"',;\\]{6,4096})"
+        ),
+        "scheme_value",
+    ),
+    Form(
         ("bearer",),
         re.compile(r"(?i)\bbearer\s{1,3}(?!realm=|error=|scope=|service=)(?P<s>[A-Za-z0-9._~+/-]{8,8192}={0,2})"),
         "scheme_value",
@@ -101,7 +108,8 @@ FORMS: Final[tuple[Form, ...]] = (
     ),
     # tools whose flag for a password is a letter
     Form(("mysql", "mariadb"), re.compile(r"(?:mysql|mariadb)[^\n|;&]{0,200}?\s-p(?P<s>[^\s\"']{1,256})")),
-    Form(("sshpass",), re.compile(r"sshpass\s{1,3}-p\s{0,3}(?P<s>[^\s\"']{1,256})")),
+    Form(("requirepass", "masterauth"), re.compile(r"(?:requirepass|masterauth)\s{1,3}(?P<s>[^\s\"']{1,512})"), "flag_word"),
+    Form(("sshpass",), re.compile(r"sshpass\s{1,3}-p\s{0,3}[\"']?(?P<s>[^\s\"']{1,256})")),
     Form(("redis-cli",), re.compile(r"redis-cli[^\n|;&]{0,200}?\s(?:-a|--pass)[\s=](?P<s>[^\s\"']{1,256})")),
     Form(
         ("curl", "wget"),

@@ -218,6 +218,7 @@ def _summary(published: dict[str, int], unacknowledged: int) -> str:
 
 def _end_with_standard_input() -> None:
     """The end of standard input is the parent's end: end as if it had asked."""
-    while sys.stdin.buffer.read(4096):
+    # Not sys.stdin: a daemon thread inside its buffer's lock would abort the interpreter when it ends.
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -19,6 +19,7 @@ def _owned(kind: str, name: str, **labels: str) -> dict[str, Any]:
         (_owned("ReplicaSet", "web-1", **{"pod-template-hash": "5d4f8c7b9"}), "ReplicaSet", "web-1"),
         (_owned("ReplicaSet", "web-5d4f8c7b9"), "Deployment", "web"),
         (_owned("ReplicaSet", "web-2035384211"), "Deployment", "web"),
+        (_owned("ReplicaSet", "kube-dns-545bc4bfd4", **{"pod-template-hash": "1016707980"}), "Deployment", "kube-dns"),
         (_owned("ReplicaSet", "web-frontend"), "ReplicaSet", "web-frontend"),
         (_owned("ReplicaSet", "web-5d4f8c7"), "ReplicaSet", "web-5d4f8c7"),
         (_owned("ReplicaSet", "canary-6f5b", **{"rollouts-pod-template-hash": "6f5b"}), "Rollout", "canary"),
