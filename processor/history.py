@@ -64,6 +64,8 @@ class End(_State):
     terminating: bool = False
     image: str | None = None
     restart_count: int | None = None
+    killed_by: str | None = None
+    """The probe that is known to have killed the instance: kept, since the event that said so will not be."""
 
 
 class LogTail(_State):

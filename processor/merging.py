@@ -137,7 +137,15 @@ def merge_pod(track: Track, observation: PodObservation | PodDeletedObservation,
     terminating = pod.deletion_at is not None
     for container in pod.containers:
         facts = facts_of(track, container.name)
-        _merge_ends(facts, container, observation.id, seen_ms, skew_ms=track.skew_ms, terminating=terminating)
+        _merge_ends(
+            facts,
+            container,
+            observation.id,
+            seen_ms,
+            skew_ms=track.skew_ms,
+            terminating=terminating,
+            looked_ms=track.pod_seen_ms if newest and live else None,
+        )
         if newest:
             _merge_state(facts, container, pod, track, seen_ms, live=live)
     if not newest:
@@ -162,12 +170,26 @@ def _is_newer(pod: Pod, seen_ms: int, track: Track) -> bool:
 
 
 def _merge_ends(
-    facts: ContainerFacts, container: Container, source_id: str, seen_ms: int, *, skew_ms: int, terminating: bool
+    facts: ContainerFacts,
+    container: Container,
+    source_id: str,
+    seen_ms: int,
+    *,
+    skew_ms: int,
+    terminating: bool,
+    looked_ms: int | None,
 ) -> None:
     for state, is_current in ((container.last_state, False), (container.state, True)):
         if state is not None and state.terminated is not None:
             _merge_end(
-                facts, container, state.terminated, source_id, seen_ms, skew_ms=skew_ms, terminating=terminating and is_current
+                facts,
+                container,
+                state.terminated,
+                source_id,
+                seen_ms,
+                skew_ms=skew_ms,
+                terminating=terminating and is_current,
+                looked_ms=looked_ms,
             )
 
 
@@ -180,6 +202,7 @@ def _merge_end(
     *,
     skew_ms: int,
     terminating: bool,
+    looked_ms: int | None,
 ) -> None:
     started, finished = time_ms(ended.started_at), time_ms(ended.finished_at)
     key = ended.container_id or f"{finished or ''}/{ended.exit_code}/{ended.reason}"
@@ -190,6 +213,9 @@ def _merge_end(
                 known.message = ended.message
             return
     at = seen_ms if finished is None else min(finished + skew_ms, seen_ms)
+    if looked_ms is not None and looked_ms - at > _SKEW_NOTICEABLE_MS:
+        # It was not there at the last look: the node's clock is behind.
+        at = seen_ms
     facts.ends.append(
         End(
             key=key,

@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Final
 
 _LOG_PERMISSION: Final = re.compile(
-    r"read-only file ?system|EROFS|permission denied|EACCES|Access ?Denied(?:Exception)?[: ].*[/\\]|Operation not permitted|can't create [^:]+: Permission|"
+    r"read-only file ?system|\bEROFS\b|permission denied|\bEACCES\b|Access ?Denied(?:Exception)?[: ].*[/\\]|Operation not permitted|can't create [^:]+: Permission|"
     r"PermissionError",
     re.IGNORECASE,
 )
 _LOG_DEPENDENCY: Final = re.compile(
-    r"connection refused|ECONNREFUSED|no such host|ENOTFOUND|EAI_AGAIN|getaddrinfo|name or service not known|temporary failure in name resolution|"
+    r"connection refused|ECONNREFUSED|no such host|\bENOTFOUND\b|\bEAI_AGAIN\b|getaddrinfo|name or service not known|temporary failure in name resolution|"
     r"could not resolve host|bad address|can't connect to|cannot connect to|could not connect|unable to connect|failed to connect|connection to .{0,80} (?:failed|refused|timed out)|"
     r"connection timed out|connect timeout|connect(?:ion)? timeout expired|dial tcp .*(?:timeout|refused)|i/o timeout|ETIMEDOUT|EHOSTUNREACH|no route to host|network is unreachable|"
     r"connection reset by peer|ECONNRESET|host is unreachable|UnknownHostException|ConnectException|SocketTimeoutException|Communications link failure|"
@@ -26,7 +26,7 @@ _LOG_CONFIG: Final = re.compile(
     r"bad (?:config|directive|value|option)|FATAL CONFIG|unknown (?:directive|option|argument|flag|key|configuration)|unrecognized (?:option|argument)|"
     r"(?:config|configuration|settings?|properties|\.ya?ml|\.json|\.toml|\.conf|\.cfg|\.ini|\.env)\b.{0,80}(?:not found|no such file|does not exist|cannot find|can't open|could not (?:read|open|load|parse)|invalid|syntax|error|failed)|"
     r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:find|read|open|load|parse) .{0,80}(?:config|settings?|\.ya?ml|\.json|\.toml|\.conf|\.cfg|\.ini|\.env)|"
-    r"FileNotFoundError|ENOENT|No such file or directory|unbound variable|parameter not set|parameter null or not set|"
+    r"FileNotFoundError|\bENOENT\b|No such file or directory|unbound variable|parameter not set|parameter null or not set|"
     r"error parsing|failed to parse|parse error|yaml: |\bemerg\b.*(?:directive|invalid|unknown|in /)|undefined environment|Could not resolve placeholder|"
     r"improperlyconfigured|ValidationError|configuration error|misconfigur|usage: ",
     re.IGNORECASE,

@@ -35,14 +35,47 @@ def find_kill(view: View, subject: Subject, end: End) -> Kill | None:
     started = end.started_ms if end.started_ms is not None else 0
     finished = end.finished_ms if end.finished_ms is not None else end.at_ms
     skew = end.at_ms - finished
-    said = _said_kill(view, subject, end, started + skew, finished + skew)
-    if said is not None:
-        return said
+    kill = _said_kill(view, subject, end, started + skew, finished + skew)
+    if kill is None:
+        kill = _like_an_earlier_one(view, subject, end)
+    if kill is not None:
+        end.killed_by = kill.kind
+        return kill
     for kind in ("startup", "liveness"):
         inferred = _inferred_kill(view, subject, end, kind, started + skew, finished + skew)
         if inferred is not None:
             return inferred
     return None
+
+
+def _like_an_earlier_one(view: View, subject: Subject, end: End) -> Kill | None:
+    """The event budget runs out and the loop goes on: who ends like an instance that a probe is known to have killed was killed too."""
+    kind = end.killed_by
+    if kind is None:
+        for other in subject.facts.ends:
+            if (
+                other is not end
+                and other.killed_by is not None
+                and other.exit_code == end.exit_code
+                and _lived_alike(other, end)
+            ):
+                kind = other.killed_by
+    if kind is None:
+        return None
+    finished = end.at_ms
+    lived = _lived_ms(end)
+    at = finished - (_ignored_grace_ms(view, probe_of(subject, kind), end, lived) if lived is not None else 0)
+    failed = view.latest(Form.PROBE_FAILED, subject.name, kind)
+    return Kill(kind, 0.9, at, (failed,) if failed is not None else ())
+
+
+def _lived_ms(end: End) -> int | None:
+    return end.finished_ms - end.started_ms if end.finished_ms is not None and end.started_ms is not None else None
+
+
+def _lived_alike(one: End, other: End) -> bool:
+    first, second = _lived_ms(one), _lived_ms(other)
+    return first is not None and second is not None and abs(first - second) <= max(5000, first * 3 // 10)
 
 
 def _said_kill(view: View, subject: Subject, end: End, started: int, finished: int) -> Kill | None:
