@@ -134,6 +134,7 @@ def _open(history: PodHistory, view: View, by_name: dict[str, Subject], verdict:
         exit_codes=_codes(verdict),
     )
     track.episodes.append(episode)
+    _keep_latest(by_name, episode, verdict)
     return _say(history, view, by_name, episode, verdict, "opened")
 
 
@@ -160,6 +161,7 @@ def _update(
         or verdict.occurrences >= 2 * max(1, episode.occurrences)
     )
     episode.last_ms = max(episode.last_ms, verdict.last_ms)
+    _keep_latest(by_name, episode, verdict)
     if not material:
         return None
     if _is_weaker_word(episode, verdict):
@@ -176,6 +178,15 @@ def _update(
     episode.occurrences = max(episode.occurrences, verdict.occurrences)
     episode.exit_codes = (episode.exit_codes + codes)[-8:]
     return _say(history, view, by_name, episode, verdict, "updated")
+
+
+def _keep_latest(by_name: dict[str, Subject], episode: Episode, verdict: Verdict) -> None:
+    """What the last revision must tell although no update was worth it: the last termination and the counts."""
+    episode.end = verdict.end or episode.end
+    episode.latest_occurrences = max(episode.latest_occurrences, verdict.occurrences)
+    subject = by_name.get(episode.container) if episode.container is not None else None
+    if subject is not None and subject.container.restart_count is not None:
+        episode.restart_count = subject.container.restart_count
 
 
 def _is_weaker_word(episode: Episode, verdict: Verdict) -> bool:

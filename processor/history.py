@@ -103,7 +103,9 @@ class ContainerFacts(_State):
     create_error: str | None = None
     create_failures: int = 0
     first_restart_count: int | None = None
-    image_changed_ms: int | None = None
+    definition_changed_ms: int | None = None
+    hook_error: str | None = None
+    hook_failed_ms: int | None = None
 
 
 class Episode(_State):
@@ -128,6 +130,9 @@ class Episode(_State):
     exit_codes: list[int] = []
     body: bytes = b""
     container_type: str | None = None
+    end: End | None = None
+    restart_count: int | None = None
+    latest_occurrences: int = 0
 
 
 class Track(_State):

@@ -4,7 +4,7 @@ Nothing is judged here. All times are integer milliseconds since the Unix epoch.
 """
 
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
 from processor.history import (
     LOG_TEXT_MAX,
@@ -35,6 +35,10 @@ from schemas.observation import (
 
 #: Skew between a node's clock and the API server's below this is latency, not skew.
 _SKEW_NOTICEABLE_MS: Final = 30_000
+#: An end that is news and yet older than this at the last look: more than a late status, so the node's clock is behind.
+_BEHIND_MS: Final = 120_000
+#: How many log tails are known by name; the text of the newest MAX_LOGS is kept.
+_MAX_LOGS_KNOWN: Final = 12
 
 
 def merge_event(track: Track, observation: EventObservation, seen_ms: int) -> bool:
@@ -43,6 +47,10 @@ def merge_event(track: Track, observation: EventObservation, seen_ms: int) -> bo
     reading = read_event(event.reason, event.message, event.involved_object.field_path)
     if reading.form is Form.OTHER:
         return False
+    if reading.container is not None:
+        facts_of(track, reading.container)
+        if reading.container not in track.containers:
+            return False
     series = event.series
     last = time_ms(series.last_observed_at if series is not None else None) or time_ms(event.last_at) or time_ms(event.event_at)
     created = time_ms(event.created_at)
@@ -125,7 +133,10 @@ def merge_log(track: Track, observation: LogObservation, seen_ms: int) -> bool:
         )
     )
     facts.logs.sort(key=lambda tail: (tail.seen_ms, tail.source_id))
-    del facts.logs[:-MAX_LOGS]
+    del facts.logs[:-_MAX_LOGS_KNOWN]
+    for spent in facts.logs[:-MAX_LOGS]:
+        # Its name stays, so that a repeat is known as one.
+        spent.text, spent.hint, spent.line, spent.port = "", None, None, None
     return True
 
 
@@ -135,17 +146,10 @@ def merge_pod(track: Track, observation: PodObservation | PodDeletedObservation,
     newest = track.pod is None or _is_newer(pod, seen_ms, track)
     live = track.pod is not None
     terminating = pod.deletion_at is not None
+    look = _Look(observation.id, seen_ms, track.skew_ms, track.pod_seen_ms if newest and live else None)
     for container in pod.containers:
         facts = facts_of(track, container.name)
-        _merge_ends(
-            facts,
-            container,
-            observation.id,
-            seen_ms,
-            skew_ms=track.skew_ms,
-            terminating=terminating,
-            looked_ms=track.pod_seen_ms if newest and live else None,
-        )
+        _merge_ends(facts, container, look, terminating=terminating)
         if newest:
             _merge_state(facts, container, pod, track, seen_ms, live=live)
     if not newest:
@@ -169,41 +173,23 @@ def _is_newer(pod: Pod, seen_ms: int, track: Track) -> bool:
     return seen_ms >= track.pod_seen_ms and pod != known
 
 
-def _merge_ends(
-    facts: ContainerFacts,
-    container: Container,
-    source_id: str,
-    seen_ms: int,
-    *,
-    skew_ms: int,
-    terminating: bool,
-    looked_ms: int | None,
-) -> None:
+class _Look(NamedTuple):
+    """One look at a pod: which observation, when, on a node of what skew; ``before_ms``: the look before it, if it is newer."""
+
+    source_id: str
+    seen_ms: int
+    skew_ms: int
+    before_ms: int | None
+
+
+def _merge_ends(facts: ContainerFacts, container: Container, look: _Look, *, terminating: bool) -> None:
     for state, is_current in ((container.last_state, False), (container.state, True)):
         if state is not None and state.terminated is not None:
-            _merge_end(
-                facts,
-                container,
-                state.terminated,
-                source_id,
-                seen_ms,
-                skew_ms=skew_ms,
-                terminating=terminating and is_current,
-                looked_ms=looked_ms,
-            )
+            _merge_end(facts, container, state.terminated, look, terminating=terminating and is_current)
 
 
-def _merge_end(
-    facts: ContainerFacts,
-    container: Container,
-    ended: Terminated,
-    source_id: str,
-    seen_ms: int,
-    *,
-    skew_ms: int,
-    terminating: bool,
-    looked_ms: int | None,
-) -> None:
+def _merge_end(facts: ContainerFacts, container: Container, ended: Terminated, look: _Look, *, terminating: bool) -> None:
+    seen_ms = look.seen_ms
     started, finished = time_ms(ended.started_at), time_ms(ended.finished_at)
     key = ended.container_id or f"{finished or ''}/{ended.exit_code}/{ended.reason}"
     for known in facts.ends:
@@ -212,8 +198,8 @@ def _merge_end(
             if ended.message and not known.message:
                 known.message = ended.message
             return
-    at = seen_ms if finished is None else min(finished + skew_ms, seen_ms)
-    if looked_ms is not None and looked_ms - at > _SKEW_NOTICEABLE_MS:
+    at = seen_ms if finished is None else min(finished + look.skew_ms, seen_ms)
+    if look.before_ms is not None and look.before_ms - at > _BEHIND_MS:
         # It was not there at the last look: the node's clock is behind.
         at = seen_ms
     facts.ends.append(
@@ -227,7 +213,7 @@ def _merge_end(
             finished_ms=finished,
             at_ms=at,
             seen_ms=seen_ms,
-            source_id=source_id,
+            source_id=look.source_id,
             terminating=terminating,
             image=container.image,
             restart_count=container.restart_count,
@@ -262,9 +248,20 @@ def _merge_state(facts: ContainerFacts, container: Container, pod: Pod, track: T
     if container.started:
         facts.ever_started = True
     old = _known_container(track, container.name)
-    if old is not None and old.image is not None and container.image is not None and old.image != container.image:
-        facts.image_changed_ms = seen_ms
+    if old is not None and _is_redefined(old, container):
+        facts.definition_changed_ms = seen_ms
     _merge_waiting(facts, container, seen_ms)
+
+
+def _is_redefined(old: Container, new: Container) -> bool:
+    """Whether the image or the resources were changed in place: the kubelet may restart the container for that."""
+    if old.image is not None and new.image is not None and old.image != new.image:
+        return True
+    return (old.memory_limit_bytes, old.cpu_limit_millicores, old.memory_request_bytes) != (
+        new.memory_limit_bytes,
+        new.cpu_limit_millicores,
+        new.memory_request_bytes,
+    )
 
 
 def _known_container(track: Track, name: str) -> Container | None:
@@ -329,6 +326,10 @@ def _merge_waiting(facts: ContainerFacts, container: Container, seen_ms: int) ->
         facts.waiting_since_ms = seen_ms if reason is not None else None
         facts.waiting_reason = reason
     facts.waiting_text = text[:SIGNAL_TEXT_MAX] if text else None
+    if reason == "PostStartHookError":
+        # It gives way to CrashLoopBackOff at the next sync: what it said is kept.
+        facts.hook_failed_ms = seen_ms
+        facts.hook_error = text[:SIGNAL_TEXT_MAX] if text else None
     if reason is None or not text:
         return
     if (reason in _PULL_REASONS and "rror" in text) or reason == "ErrImagePull":

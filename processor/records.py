@@ -5,7 +5,7 @@ from typing import Final, Literal, cast
 
 import msgspec
 
-from processor.history import Episode, PodHistory, Track
+from processor.history import End, Episode, PodHistory, Track
 from processor.rules import RULES_VERSION, Subject, Verdict, View
 from processor.rules.probes import target_text
 from processor.rules.view import Source, evidence_of
@@ -105,7 +105,7 @@ def build(
         rule=Rule(id=verdict.rule, version=RULES_VERSION),
         k8s=_k8s(history, view, episode, subject),
         container=_image(subject.container) if subject is not None else None,
-        termination=_termination(verdict),
+        termination=termination_of(verdict.end),
         probe=_probe(verdict),
         resources=Resources(memory_limit_bytes=verdict.memory_limit_bytes) if verdict.memory_limit_bytes is not None else None,
         evidence=_evidence(verdict.evidence),
@@ -126,7 +126,7 @@ def repeated(episode: Episode, moment_ms: int, verdict: Verdict) -> Diagnosis:
         last_observed_at=format_ms(episode.last_ms),
     )
     return msgspec.structs.replace(
-        last, timestamp=format_ms(moment_ms), diagnosis=body, termination=_termination(verdict) or last.termination
+        last, timestamp=format_ms(moment_ms), diagnosis=body, termination=termination_of(verdict.end) or last.termination
     )
 
 
@@ -138,7 +138,7 @@ def resolved(episode: Episode, moment_ms: int, resolution: Resolution) -> Diagno
         last.diagnosis,
         revision=episode.revision,
         state="resolved",
-        occurrences=max(1, episode.occurrences),
+        occurrences=max(1, episode.occurrences, episode.latest_occurrences),
         last_observed_at=format_ms(episode.last_ms),
         resolved_at=moment,
         resolution=resolution,
@@ -151,7 +151,8 @@ def resolved(episode: Episode, moment_ms: int, resolution: Resolution) -> Diagno
         "expired": "is no longer watched for this",
     }
     where = f"{last.k8s.namespace.name}/{last.k8s.pod.name}"
-    what = f"container {episode.container} of {where}" if episode.container is not None else f"pod {where}"
+    of_pod = resolution in ("deleted", "replaced") or episode.container is None
+    what = f"pod {where}" if of_pod else f"container {episode.container} of {where}"
     message = f"Resolved: {what} {words[resolution]} (was: {last.diagnosis.cause.summary})"
     return msgspec.structs.replace(
         last,
@@ -160,7 +161,15 @@ def resolved(episode: Episode, moment_ms: int, resolution: Resolution) -> Diagno
         severity="info",
         severity_number=SEVERITY_NUMBERS["info"],
         diagnosis=body,
+        k8s=_with_restart_count(last.k8s, episode.restart_count),
+        termination=termination_of(episode.end) or last.termination,
     )
+
+
+def _with_restart_count(k8s: K8s, restart_count: int | None) -> K8s:
+    if k8s.container is None or restart_count is None:
+        return k8s
+    return msgspec.structs.replace(k8s, container=msgspec.structs.replace(k8s.container, restart_count=restart_count))
 
 
 def _uidless(track: Track) -> str:
@@ -228,8 +237,8 @@ def _image(container: Container) -> ContainerImage | None:
     return ContainerImage(image=Image(name=head if has_tag else rest, tag=tag if has_tag else None, digest=digest or None))
 
 
-def _termination(verdict: Verdict) -> Termination | None:
-    end = verdict.end
+def termination_of(end: End | None) -> Termination | None:
+    """A termination as the record has it."""
     if end is None:
         return None
     lasted = end.finished_ms - end.started_ms if end.finished_ms is not None and end.started_ms is not None else None

@@ -8,7 +8,7 @@ from processor.messages.events import Form, Reading, is_admission_reason, is_shu
 from processor.messages.images import image_cause, image_error
 from processor.messages.logs import LogHint, listening_port, read_log, unfit_executable
 from processor.messages.probe_outputs import Answer, ProbeOutput, read_probe_output
-from processor.messages.runtime_errors import create_error_cause, start_error_cause
+from processor.messages.runtime_errors import create_error_cause, runtime_point, start_error_cause
 
 __all__ = [
     "Answer",
@@ -25,6 +25,7 @@ __all__ = [
     "read_event",
     "read_log",
     "read_probe_output",
+    "runtime_point",
     "start_error_cause",
     "unfit_executable",
 ]

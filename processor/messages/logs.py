@@ -32,7 +32,13 @@ _LOG_CONFIG: Final = re.compile(
     re.IGNORECASE,
 )
 #: Lines that only mention trouble on the way to something else.
-_LOG_NOISE: Final = re.compile(r"\b(?:debug|trace)\b|retry(?:ing)? in|will retry", re.IGNORECASE)
+_LOG_NOISE: Final = re.compile(r"\b(?:debug|trace|info|notice|warn|warning)\b|retry(?:ing)? in|will retry", re.IGNORECASE)
+
+
+#: Lines that say what a process died of: a Go panic, a Python or Java exception's last line, a runtime's fatal error.
+_LOG_FATAL: Final = re.compile(
+    r"^(?:panic: |fatal error: |[\w.]+(?:Error|Exception)(?::|$)|Exception in thread|Segmentation fault)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,10 @@ def read_log(text: str, max_lines: int = 40) -> LogHint | None:
                     return hint
                 fallback = fallback or hint
                 break
+        else:
+            if _LOG_FATAL.search(short) is not None:
+                # What it died of, and it is none of these: what an earlier line complains of was survived.
+                return None
     return fallback
 
 

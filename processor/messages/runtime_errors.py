@@ -39,6 +39,19 @@ def start_error_cause(text: str) -> str | None:
     return None
 
 
+_POINT: Final = re.compile(
+    r"(?:error during container init: |unable to start container process: |OCI runtime create failed: (?:runc create failed: )?)"
+)
+
+
+def runtime_point(text: str) -> str:
+    """The part of a runtime's message that says what is wrong, without the layers that handed it on."""
+    rest = text.removeprefix("Error: ")
+    while (found := _POINT.search(rest)) is not None:
+        rest = rest[found.end() :]
+    return rest.removesuffix(": unknown")
+
+
 _CONFIG_MISSING: Final = re.compile(
     r"(?:secrets?|configmaps?) \"[^\"]*\" not found|couldn't find key|references non-existent (?:config|secret) key|"
     r"(?:secret|configmap)s? [^\s]+ not found|object \"[^\"]+\"/\"[^\"]+\" not registered",

@@ -6,7 +6,7 @@ Sources: pkg/kubelet/kuberuntime/kuberuntime_container.go:238-294 (CreateContain
 import re
 from typing import Final, cast
 
-from processor.messages import Form, create_error_cause, start_error_cause
+from processor.messages import Form, create_error_cause, runtime_point, start_error_cause
 from processor.rules.view import CauseDoc, Source, Subject, Verdict, View, status_evidence
 from schemas.diagnosis import CauseId
 
@@ -73,7 +73,9 @@ def decide(view: View, subject: Subject) -> Verdict | None:
     confidence = 0.95 if cause is not None and text else 0.6
     if cause is None:
         cause, confidence = "create_container_error", 0.8 if text else 0.6
-    opens = cause != "create_container_error" or failures >= 2 or view.settings.one_moment
+    since = subject.facts.waiting_since_ms
+    lasting = waiting and since is not None and view.passed(since + view.settings.grace_seconds * 1000)
+    opens = cause != "create_container_error" or failures >= 2 or lasting or view.settings.one_moment
     evidence: list[Source] = [newest] if newest is not None else []
     if waiting:
         evidence.insert(
@@ -124,7 +126,7 @@ def _summary(cause: str, text: str) -> str:
             kind = "Secret" if found[1].lower().startswith("secret") else "ConfigMap"
             return f"{kind} {found[2]} does not exist, and the container needs it"
         return "a Secret, ConfigMap or key that the container needs does not exist"
-    short = " ".join(text.removeprefix("Error: ").split())[:200]
+    short = " ".join(runtime_point(text).split())[:200]
     if cause == "security_context_rejected":
         return f"the security context is refused: {short}"
     return f"the runtime cannot create the container: {short}" if short else "the runtime cannot create the container"

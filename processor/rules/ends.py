@@ -4,6 +4,7 @@ from typing import Final
 
 from processor.history import End
 from processor.messages import Form
+from processor.rules.probe_kills import find_kill
 from processor.rules.view import Subject, View
 
 _SIGNAL_NUMBERS: Final = {4: 132, 6: 134, 7: 135, 8: 136, 11: 139, 9: 137, 15: 143}
@@ -23,7 +24,7 @@ def _is_benign(view: View, subject: Subject, end: End) -> bool:
     if is_lost(end):
         return not _stays_lost(view, subject, end)
     if code_of(end) == 0 and end.reason != "OOMKilled" and _may_complete(view, subject):
-        return True
+        return not _was_killed(view, subject, end)
     if subject.type == "sidecar" and _mains_have_ended(view):
         return True
     if _was_planned(view, subject, end):
@@ -46,6 +47,18 @@ def code_of(end: End) -> int | None:
 def is_lost(end: End) -> bool:
     """Whether the exit was lost over a restart of the node or the runtime (containerd restart.go; kubelet_pods.go:2138)."""
     return end.reason == "ContainerStatusUnknown" or (end.exit_code == 255 and end.reason == "Unknown")
+
+
+def _was_killed(view: View, subject: Subject, end: End) -> bool:
+    """Whether a probe is known to have killed it: then its 0 is no completion (kubernetes issue 109537)."""
+    if (
+        subject.container.liveness is None
+        and subject.container.startup is None
+        and view.latest(Form.PROBE_KILL, subject.name) is None
+    ):
+        return False
+    kill = find_kill(view, subject, end)
+    return kill is not None and kill.certainty >= 0.9
 
 
 def _stays_lost(view: View, subject: Subject, end: End) -> bool:
@@ -81,7 +94,7 @@ def _was_planned(view: View, subject: Subject, end: End) -> bool:
     for signal in view.of(Form.PLANNED_RESTART, subject.name):
         if end.at_ms - slack <= signal.at_ms <= end.at_ms + 5000:
             return True
-    changed = subject.facts.image_changed_ms
+    changed = subject.facts.definition_changed_ms
     return changed is not None and abs(end.seen_ms - changed) <= slack
 
 

@@ -179,11 +179,10 @@ def _silent_node(view: View) -> Verdict | None:
         ):
             return None
     signal = view.latest(Form.SCHEDULED)
-    if signal is None and not any(container.state is not None for container in pod.containers):
+    if signal is None:
+        # Where no event at all arrived, the kubelet's silence says nothing of the kubelet.
         return None
-    assigned = signal.at_ms if signal is not None else _assigned_ms(view)
-    if assigned is None or (not view.settings.one_moment and view.track.pod_seen_ms == 0):
-        return None
+    assigned = signal.at_ms
     if not view.passed(assigned + (_SILENT_MOMENT_MS if view.settings.one_moment else _SILENT_STREAM_MS)):
         return None
     evidence: list[Source] = [status_evidence(view, "ContainerCreating", "assigned to a node, and nothing happened since")]
@@ -194,13 +193,6 @@ def _silent_node(view: View) -> Verdict | None:
     )
     verdict.alternatives = (("volume_mount_failed", 0.2), ("sandbox_failed", 0.2))
     return verdict
-
-
-def _assigned_ms(view: View) -> int | None:
-    for condition in view.pod.conditions:
-        if condition.type == "PodScheduled" and condition.status == "True":
-            return time_ms(condition.last_transition_at)
-    return None
 
 
 def has_recovered(view: View, opened_ms: int) -> bool:
@@ -248,10 +240,9 @@ def _verdict(view: View, cause: CauseId, confidence: float, text: str, evidence:
             "Or find out what takes so long: the pod's log",
         ),
     }
-    named = set(_NAMED.findall(text)) if cause == "evicted_resource_pressure" else set()
     return Verdict(
         problem="evicted",
-        container=next(iter(named)) if len(named) == 1 else None,
+        container=_container(view, cause, text),
         cause=cause,
         confidence=confidence,
         summary=words[cause],
@@ -263,6 +254,15 @@ def _verdict(view: View, cause: CauseId, confidence: float, text: str, evidence:
         evidence=evidence,
         condition="evicted",
     )
+
+
+def _container(view: View, cause: CauseId, text: str) -> str | None:
+    """The container that the eviction names, if it is one; a pod is evicted once, so what was said of it first stays."""
+    for episode in view.track.episodes:
+        if episode.problem == "evicted":
+            return episode.container
+    named = set(_NAMED.findall(text)) if cause == "evicted_resource_pressure" else set()
+    return next(iter(named)) if len(named) == 1 else None
 
 
 def _eviction_steps(text: str, view: View) -> tuple[str, ...]:

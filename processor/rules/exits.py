@@ -9,7 +9,7 @@ from processor.history import End
 from processor.messages import read_log
 from processor.rules import probe_kills, probes
 from processor.rules.ends import code_of, is_lost
-from processor.rules.reason import Reason, describe_command, log_of, logs_command, short_text
+from processor.rules.reason import Reason, describe_command, last_words, log_of, logs_command, short_text
 from processor.rules.start_errors import exec_reason, refused_in_log, start_error
 from processor.rules.unwitnessed import LOG_CAUSES
 from processor.rules.view import (
@@ -153,15 +153,18 @@ def explain(view: View, subject: Subject, end: End) -> Reason:
         return _killed(subject, end, code, base)
     if code == 0:
         log = subject.last_log
+        # A probe's kill can end in 0 too: where no event could have told of one, the status leaves both open.
+        unseen = subject.container.liveness is not None and not view.signals
         return Reason(
             "exits_zero",
-            0.95,
+            0.7 if unseen else 0.95,
             "its main process ends with 0 and is restarted: it finished, or put itself into the background",
             (
                 "Keep the main process in the foreground (no daemon mode, no trailing &)",
                 "If it is meant to finish, run it as a Job or CronJob",
             ),
             base + ([log] if log is not None else []),
+            (("liveness_probe_failing", 0.3),) if unseen else (),
             at_once=False,
         )
     return _by_itself(view, subject, end, code, base)
@@ -169,7 +172,7 @@ def explain(view: View, subject: Subject, end: End) -> Reason:
 
 def _oom(subject: Subject, end: End, base: list[Source]) -> Reason:
     limit = subject.container.memory_limit_bytes
-    sure = 0.97 if end.exit_code == 137 else 0.85
+    sure, what = (0.97, "it") if end.exit_code == 137 else (0.85, "a process in it")
     said = f" its memory limit of {bytes_text(limit)}" if limit else " its memory"
     steps = (
         f"resources.limits.memory: {bytes_text(limit)} → more, for example {bytes_text(limit * 2)}"
@@ -178,7 +181,12 @@ def _oom(subject: Subject, end: End, base: list[Source]) -> Reason:
         "Or lower what it uses: heap size (-Xmx, --max-old-space-size), caches, workers",
     )
     return Reason(
-        "oom_killed", sure, f"the kernel kills it for exceeding{said} (exit code {end.exit_code})", steps, base, at_once=True
+        "oom_killed",
+        sure,
+        f"the kernel kills {what} for exceeding{said} (exit code {end.exit_code})",
+        steps,
+        base,
+        at_once=True,
     )
 
 
@@ -284,10 +292,11 @@ def _by_itself(view: View, subject: Subject, end: End, code: int | None, base: l
         )
     hinted = _hint(subject, end)
     if hinted is None:
+        said = last_words(subject)
         return Reason(
             "app_error_exit",
-            0.85,
-            f"its process ends by itself with exit code {code}",
+            0.85 if said is not None else 0.8,
+            f"its process ends by itself with exit code {code}" + (f"; its last words: {said}" if said is not None else ""),
             (f"Read its last lines: {logs_command(view, subject)}",),
             base + log_of(subject),
             _doubt(code),
@@ -331,7 +340,7 @@ def _hint(subject: Subject, end: End) -> tuple[str, str, Source] | None:
         hint = read_log(end.message)
         if hint is not None:
             return hint.cause, hint.line, end
-    own = [log for log in subject.facts.logs if log.container_id == end.key]
+    own = [log for log in subject.facts.logs if log.container_id == end.key and log.text]
     for log in own or list(reversed(subject.facts.logs)):
         if log.hint in LOG_CAUSES and log.line is not None:
             return str(log.hint), log.line, log

@@ -138,18 +138,19 @@ def decide(view: View, subject: Subject) -> Verdict | None:
     if waiting:
         evidence.insert(0, status_evidence(view, reason, subject.facts.waiting_text or f"waiting: {reason}"))
     image = subject.container.image or _image_in(signals)
+    never = reason == "ErrImageNeverPull" or "pull policy of Never" in text
     return Verdict(
         problem="image_pull",
         container=subject.name,
         cause=cast("CauseId", cause),
         confidence=confidence if waiting else confidence * 0.95,
-        summary=_summary(cause, image, why),
+        summary=_summary(cause, image, why, never=never),
         rule=f"images.{cause}",
         opens=opens,
         first_ms=min(firsts),
         last_ms=max(moments),
         occurrences=max([1, *(view.within_window(signal) for signal in failed)]) if failed else max(1, failures),
-        remediation=_remediation(cause, image),
+        remediation=_remediation(cause, image, never=never),
         alternatives=cast("tuple[tuple[CauseId, float], ...]", others),
         evidence=evidence,
         condition="waiting",
@@ -178,7 +179,16 @@ def _host_of(image: str | None) -> str:
     return head if "/" in image and ("." in head or ":" in head or head == "localhost") else "docker.io"
 
 
-def _summary(cause: str, image: str | None, why: str) -> str:
+def _repository(image: str) -> str:
+    """The image without tag and digest."""
+    name = image.partition("@")[0]
+    head, colon, tag = name.rpartition(":")
+    return head if colon and "/" not in tag else name
+
+
+def _summary(cause: str, image: str | None, why: str, *, never: bool) -> str:
+    if never:
+        return f"image {image or 'of the container'} is not present on the node, and imagePullPolicy is Never"
     name = image or "the image"
     host = _host_of(image)
     short = " ".join(why.split())[-160:]
@@ -193,13 +203,18 @@ def _summary(cause: str, image: str | None, why: str) -> str:
     return words.get(cause) or f"pulling {name} fails" + (f": {short}" if short else "")
 
 
-def _remediation(cause: str, image: str | None) -> tuple[str, ...]:
+def _remediation(cause: str, image: str | None, *, never: bool) -> tuple[str, ...]:
+    if never:
+        return (
+            "Set imagePullPolicy to IfNotPresent, or load the image onto every node",
+            f"Check the name and tag: {image or '<image>'}",
+        )
     name = image or "<image>"
     host = _host_of(image)
     return {
         "image_not_found": (
             f"Check the name and tag of spec.containers[].image: {name}",
-            f"List what exists: skopeo list-tags docker://{name.rsplit(':', 1)[0]}",
+            f"List what exists: skopeo list-tags docker://{_repository(name)}",
         ),
         "image_pull_auth": (
             f"Create a pull secret for {host} (kubectl create secret docker-registry …) and name it in spec.imagePullSecrets",

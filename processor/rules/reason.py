@@ -28,13 +28,21 @@ def log_of(subject: Subject) -> list[Source]:
 
 
 def logs_command(view: View, subject: Subject) -> str:
-    """The command that shows the previous instance's log."""
-    return f"kubectl -n {view.track.namespace} logs {view.track.name} -c {subject.name} --previous"
+    """The command that shows the log of the instance that ended: the previous one, once it was started again."""
+    command = f"kubectl -n {view.track.namespace} logs {view.track.name} -c {subject.name}"
+    return command if subject.container.restart_count == 0 and not subject.is_running else f"{command} --previous"
 
 
 def describe_command(view: View) -> str:
     """The command that describes the pod."""
     return f"kubectl -n {view.track.namespace} describe pod {view.track.name}"
+
+
+def last_words(subject: Subject) -> str | None:
+    """The last line of its log, cut to 120 characters, or None."""
+    log = subject.last_log
+    lines = [line.strip() for line in log.text.splitlines() if line.strip()] if log is not None else []
+    return (lines[-1] if len(lines[-1]) <= 120 else lines[-1][:119] + "…") if lines else None
 
 
 def short_text(text: str) -> str:

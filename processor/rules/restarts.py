@@ -49,7 +49,7 @@ def decide(view: View, subject: Subject) -> Verdict | None:
     first = min(
         [end.at_ms for end in recent]
         + ([max(back_off_event.first_ms, settled)] if back_off_event is not None and not recent else []),
-        default=view.track.pod_seen_ms,
+        default=_first_trouble_ms(view, subject, reason.probe_kind, settled),
     )
     return Verdict(
         problem="container_restarts",
@@ -72,6 +72,15 @@ def decide(view: View, subject: Subject) -> Verdict | None:
         memory_limit_bytes=subject.container.memory_limit_bytes if reason.cause == "oom_killed" else None,
         condition="failed" if failed_for_good else "restarting",
     )
+
+
+def _first_trouble_ms(view: View, subject: Subject, probe_kind: str | None, settled: int) -> int:
+    """When it began, by the events: no termination is known yet."""
+    first = [signal.first_ms for form in TROUBLES for signal in view.of(form, subject.name) if signal.at_ms > settled]
+    if probe_kind is not None:
+        failed = view.latest(Form.PROBE_FAILED, subject.name, probe_kind)
+        first += [failed.first_ms] if failed is not None and failed.at_ms > settled else []
+    return max(settled, min(first)) if first else view.track.pod_seen_ms
 
 
 def _trouble_moments(view: View, subject: Subject, settled: int) -> list[int]:

@@ -6,7 +6,7 @@ Sources: containerd internal/cri/server/container_start.go (StartError, 128), do
 from typing import cast
 
 from processor.history import End
-from processor.messages import Form, start_error_cause, unfit_executable
+from processor.messages import Form, runtime_point, start_error_cause, unfit_executable
 from processor.rules.reason import Reason, short_text
 from processor.rules.view import Source, Subject, View, status_evidence
 from schemas.diagnosis import CauseId
@@ -30,7 +30,7 @@ def start_error(view: View, subject: Subject, end: End, base: list[Source]) -> R
         return Reason(
             "create_container_error",
             0.7,
-            f"the runtime cannot start it: {short_text(text)}",
+            f"the runtime cannot start it: {short_text(runtime_point(text))}",
             ("Read the runtime's message in the evidence",),
             base,
             at_once=True,

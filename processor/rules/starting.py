@@ -224,7 +224,7 @@ def _unscheduled(view: View, begun: int, settled: int) -> Verdict | None:
         evidence.append(signal)
     last = signal.at_ms if signal is not None else view.track.pod_seen_ms
     others: tuple[tuple[CauseId, float], ...] = (("volume_mount_failed", 0.1),) if "PersistentVolumeClaim" in text else ()
-    why = _short(text.partition(": ")[2] or text)
+    why = _short(_scheduling_point(text))
     return _verdict(
         "unschedulable",
         0.93,
@@ -237,6 +237,13 @@ def _unscheduled(view: View, begun: int, settled: int) -> Verdict | None:
         others,
         opens=opens,
     )
+
+
+def _scheduling_point(text: str) -> str:
+    """The scheduler's reasons, without its count of nodes and what it says of preemption."""
+    reasons = re.sub(r"^\d+/\d+ nodes are available: ", "", text).partition("preemption: ")[0]
+    reasons = re.sub(r"\s*no new claims to deallocate,?", "", reasons).strip(" .,")
+    return re.sub(r"(not found)\. not found$", r"\1", reasons)
 
 
 def _scheduling_steps(text: str) -> tuple[str, ...]:
@@ -252,6 +259,10 @@ def _scheduling_steps(text: str) -> tuple[str, ...]:
         steps.append("Add a toleration, or remove the taint: kubectl describe nodes")
     if "PersistentVolumeClaim" in text:
         steps.append("Bind the claim: kubectl get pvc; check its storage class, size and access mode")
+    if "persistentvolumeclaim" in text:
+        steps.append("Create the claim that spec.volumes names: kubectl get pvc")
+    if "free ports" in text:
+        steps.append("Another pod on each node uses this hostPort: remove spec.containers[].ports[].hostPort, or use a Service")
     return tuple(steps) or ("Read the scheduler's message in the evidence: requests, selectors, taints",)
 
 

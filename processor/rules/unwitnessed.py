@@ -17,11 +17,12 @@ def hook(view: View, subject: Subject) -> Reason | None:
     signal = view.latest(Form.HOOK_FAILED, subject.name)
     if signal is not None and (signal.at_ms <= settled or not view.is_fresh(signal.at_ms)):
         signal = None
-    waiting = subject.waiting_reason == "PostStartHookError"
+    failed_ms = subject.facts.hook_failed_ms
+    waiting = failed_ms is not None and failed_ms > settled and view.is_fresh(failed_ms)
     if signal is None and not waiting:
         return None
-    text = (subject.facts.waiting_text if waiting else None) or (signal.text if signal is not None else "")
-    evidence: list[Source] = [status_evidence(view, "PostStartHookError", text)] if waiting and text else []
+    text = (subject.facts.hook_error if waiting else None) or (signal.text if signal is not None else "")
+    evidence: list[Source] = [status_evidence(view, "PostStartHookError", text, failed_ms)] if waiting and text else []
     if signal is not None:
         evidence.append(signal)
     if subject.facts.ends:
@@ -30,9 +31,12 @@ def hook(view: View, subject: Subject) -> Reason | None:
         f"Correct spec.containers[{subject.name}].lifecycle.postStart",
         f"Run its command by hand: kubectl -n {view.track.namespace} exec {view.track.name} -c {subject.name} -- …",
     )
-    return Reason(
-        "post_start_hook_failed", 0.96, "its postStart hook fails, so the kubelet kills it", steps, evidence, at_once=True
-    )
+    return Reason("post_start_hook_failed", 0.96, _hook_words(text), steps, evidence, at_once=True)
+
+
+def _hook_words(text: str) -> str:
+    why = short_text(text) if text and text not in ("PostStartHook failed", "FailedPostStartHook") else ""
+    return "its postStart hook fails, so the kubelet kills it" + (f": {why}" if why else "")
 
 
 def killed_by_events(view: View, subject: Subject) -> Reason | None:

@@ -167,21 +167,22 @@ class Subject:
 
 
 def subjects(view: View) -> list[Subject]:
-    """Every container that the pod state or an event names, ephemeral ones excepted: they are never restarted nor probed."""
+    """Every container that the pod state or an event names, ephemeral ones excepted: they are never restarted nor probed.
+
+    What is not among the track's containers was one too many to remember, and opens no episode either.
+    """
+    known = view.track.containers
     found: list[Subject] = []
     names: set[str] = set()
     for container in view.pod.containers:
         names.add(container.name)
-        if container.type != "ephemeral":
-            facts = view.track.containers.get(container.name) or ContainerFacts(name=container.name)
-            found.append(Subject(container.name, container.type, container, facts))
+        if container.type != "ephemeral" and container.name in known:
+            found.append(Subject(container.name, container.type, container, known[container.name]))
     for signal in view.signals:
         name = signal.container
-        if name is not None and name not in names:
+        if name is not None and name not in names and name in known:
             names.add(name)
-            kind = "init" if signal.is_init else "app"
-            facts = view.track.containers.get(name) or ContainerFacts(name=name)
-            found.append(Subject(name, kind, Container(name=name), facts))
+            found.append(Subject(name, "init" if signal.is_init else "app", Container(name=name), known[name]))
     return found
 
 

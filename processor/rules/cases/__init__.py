@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from processor.rules.cases import creation, eviction, images, probes, readiness, restarts, starting
+from processor.rules.cases import creation, eviction, images, probes, readiness, refusals, restarts, starting
 from processor.rules.cases.case import Case
 
 CASES: Final[tuple[Case, ...]] = (
     *restarts.CASES,
+    *refusals.CASES,
     *probes.CASES,
     *readiness.CASES,
     *images.CASES,

@@ -130,13 +130,17 @@ OTHER = [
 ]
 
 
-@pytest.mark.parametrize(("era", "reason", "message", "path", "form"), WHOLE, ids=[f"{row[0]} {row[2][:40]}" for row in WHOLE])
-def test_an_event_of_a_container(era: str, reason: str, message: str, path: str, form: Form) -> None:
+@pytest.mark.parametrize(
+    ("reason", "message", "path", "form"), [row[1:] for row in WHOLE], ids=[f"{row[0]} {row[2][:40]}" for row in WHOLE]
+)
+def test_an_event_of_a_container(reason: str, message: str, path: str, form: Form) -> None:
     assert read_event(reason, message, path) == reading(form, message)
 
 
-@pytest.mark.parametrize(("era", "reason", "message", "form"), POD_LEVEL, ids=[f"{row[0]} {row[2][:40]}" for row in POD_LEVEL])
-def test_an_event_of_the_pod(era: str, reason: str, message: str, form: Form) -> None:
+@pytest.mark.parametrize(
+    ("reason", "message", "form"), [row[1:] for row in POD_LEVEL], ids=[f"{row[0]} {row[2][:40]}" for row in POD_LEVEL]
+)
+def test_an_event_of_the_pod(reason: str, message: str, form: Form) -> None:
     assert read_event(reason, message, None) == reading(form, message, None)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from processor.messages import LogHint, listening_port, read_log
+from processor.messages import LogHint, listening_port, read_log, unfit_executable
 
 TABLE = [
     ("dial tcp 10.96.0.10:5432: connect: connection refused", "dependency_unavailable"),
@@ -79,7 +79,27 @@ def test_the_port_that_a_log_says_is_listened_on(text: str, port: int | None) ->
     assert listening_port(text) == port
 
 
-@pytest.mark.parametrize("read", [read_log, listening_port])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("exec /web: exec format error\n", "exec /web: exec format error"),
+        ("exec /web.sh: no such file or directory", "exec /web.sh: no such file or directory"),
+        ("exec /web: permission denied", "exec /web: permission denied"),
+        (
+            'standard_init_linux.go:211: exec user process caused "exec format error"',
+            'standard_init_linux.go:211: exec user process caused "exec format error"',
+        ),
+        ("exec /web: exec format error\nand then it went on", None),
+        ("exec /web: no such table", None),
+        ("could not exec /web: permission denied", None),
+        ("", None),
+    ],
+)
+def test_a_log_that_ends_because_the_program_cannot_be_executed(text: str, line: str | None) -> None:
+    assert unfit_executable(text) == line
+
+
+@pytest.mark.parametrize("read", [read_log, listening_port, unfit_executable])
 def test_hostile_logs_cost_no_time(read: Callable[[str], object], seconds_at_worst: Callable[..., tuple[float, str]]) -> None:
     seconds, text = seconds_at_worst(read)
     assert seconds < 0.5, text
