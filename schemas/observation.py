@@ -4,11 +4,14 @@ Frozen structs that mirror the JSON exactly (contract section 2). A reader picks
 null. Translation from Kubernetes objects is the collector's, meaning is the processor's; here is only the shape.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 SCHEMA_VERSION: Final = "1.0.0"
+
+#: Integers stay below 2^53 (contract section 1): JavaScript and many JSON parsers hold no larger ones exactly.
+Integer = Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 
 ContainerType = Literal["app", "init", "sidecar", "ephemeral"]
 ProbeHandler = Literal["http", "tcp", "grpc", "exec"]
@@ -28,7 +31,7 @@ class Cluster(_Record, frozen=True, kw_only=True):
 class Redaction(_Record, frozen=True, kw_only=True):
     """How many secrets the collector replaced in this record."""
 
-    count: int
+    count: Integer
 
 
 class ObjectReference(_Record, frozen=True, kw_only=True):
@@ -45,7 +48,7 @@ class ObjectReference(_Record, frozen=True, kw_only=True):
 class EventSeries(_Record, frozen=True, kw_only=True):
     """``series`` of an Event recorded through events.k8s.io."""
 
-    count: int
+    count: Integer
     last_observed_at: str | None = None
 
 
@@ -58,7 +61,7 @@ class Event(_Record, frozen=True, kw_only=True):
     involved_object: ObjectReference
     uid: str | None = None
     resource_version: str | None = None
-    count: int | None = None
+    count: Integer | None = None
     series: EventSeries | None = None
     first_at: str | None = None
     last_at: str | None = None
@@ -90,7 +93,7 @@ class Condition(_Record, frozen=True, kw_only=True):
 class Port(_Record, frozen=True, kw_only=True):
     """A declared container port."""
 
-    port: int
+    port: Integer
     name: str | None = None
     protocol: str = "TCP"
 
@@ -99,18 +102,18 @@ class Probe(_Record, frozen=True, kw_only=True):
     """A probe with Kubernetes' defaults filled in (pkg/apis/core/v1/defaults.go: delay 0 s, time-out 1 s, period 10 s, 3 failures)."""
 
     handler: ProbeHandler
-    port: int | str | None = None
+    port: Integer | str | None = None
     path: str | None = None
     scheme: str | None = None
     host: str | None = None
     grpc_service: str | None = None
     command: tuple[str, ...] = ()
-    initial_delay_seconds: int = 0
-    period_seconds: int = 10
-    timeout_seconds: int = 1
-    failure_threshold: int = 3
-    success_threshold: int = 1
-    termination_grace_period_seconds: int | None = None
+    initial_delay_seconds: Integer = 0
+    period_seconds: Integer = 10
+    timeout_seconds: Integer = 1
+    failure_threshold: Integer = 3
+    success_threshold: Integer = 1
+    termination_grace_period_seconds: Integer | None = None
 
 
 class Waiting(_Record, frozen=True, kw_only=True):
@@ -129,8 +132,8 @@ class Running(_Record, frozen=True, kw_only=True):
 class Terminated(_Record, frozen=True, kw_only=True):
     """ContainerStateTerminated; the node's clock. ``message`` is redacted."""
 
-    exit_code: int | None = None
-    signal: int | None = None
+    exit_code: Integer | None = None
+    signal: Integer | None = None
     reason: str | None = None
     message: str | None = None
     started_at: str | None = None
@@ -162,15 +165,15 @@ class Container(_Record, frozen=True, kw_only=True):
     liveness: Probe | None = None
     readiness: Probe | None = None
     startup: Probe | None = None
-    memory_limit_bytes: int | None = None
-    memory_request_bytes: int | None = None
-    cpu_limit_millicores: int | None = None
-    ephemeral_storage_limit_bytes: int | None = None
+    memory_limit_bytes: Integer | None = None
+    memory_request_bytes: Integer | None = None
+    cpu_limit_millicores: Integer | None = None
+    ephemeral_storage_limit_bytes: Integer | None = None
     has_post_start_hook: bool = False
     restart_policy: str | None = None
     state: ContainerState | None = None
     last_state: ContainerState | None = None
-    restart_count: int | None = None
+    restart_count: Integer | None = None
     ready: bool | None = None
     started: bool | None = None
 
@@ -189,15 +192,15 @@ class Pod(_Record, frozen=True, kw_only=True):
     resource_version: str | None = None
     created_at: str | None = None
     deletion_at: str | None = None
-    deletion_grace_period_seconds: int | None = None
+    deletion_grace_period_seconds: Integer | None = None
     node: str | None = None
     owner: Workload | None = None
     controller: Workload | None = None
     static_uid: str | None = None
     labels: dict[str, str] = {}
     restart_policy: str | None = None
-    termination_grace_period_seconds: int | None = None
-    active_deadline_seconds: int | None = None
+    termination_grace_period_seconds: Integer | None = None
+    active_deadline_seconds: Integer | None = None
     started_at: str | None = None
     phase: str | None = None
     reason: str | None = None
@@ -215,7 +218,7 @@ class Log(_Record, frozen=True, kw_only=True):
     text: str
     pod_uid: str | None = None
     container_id: str | None = None
-    restart_count: int | None = None
+    restart_count: Integer | None = None
 
 
 class Clock(_Record, frozen=True, kw_only=True):
