@@ -228,6 +228,7 @@ def test_a_container_that_starts_ends_its_pull(timeline: Timeline) -> None:
     timeline.expect("app r2 resolved recovered: image_pull image_not_found x1")
 
 
+def test_what_ended_before_the_first_clock_is_resolved_by_it(timeline: Timeline) -> None:
     timeline.push(pod(5, waiting(APP, "ErrImagePull", "docker.io/shop/web:1: not found")), pod(10, running(APP, 10)))
     timeline.clock_to(15)
     timeline.expect("app r1 opened: image_pull image_not_found x1", "app r2 resolved recovered: image_pull image_not_found x1")
