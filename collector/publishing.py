@@ -4,124 +4,71 @@ Beside `kafka_client` the one importer of the Kafka client. It must not translat
 Partitions are chosen by kafka-python's default partitioner: murmur2 of the key, as Java clients do.
 """
 
-import contextlib
 import threading
-from collections import Counter
-from collections.abc import Iterator
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import structlog
 from kafka import KafkaProducer
-from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from collector.cloudevents import goes_to_every_partition, kind, message_headers, message_key
-from collector.kafka_client import client_arguments, connection_failure
+from collector.kafka_client import client_arguments
+from collector.stats import CollectorStats
+from collector.topic_creation import BOOTSTRAP_TIMEOUT_MS, PublishError, connecting, ensure_topics
 from schemas.codec import encode
-from schemas.kafka_failures import explain
 from schemas.kafka_settings import KafkaSettings
 from schemas.observation import Observation
-from schemas.topics import OBSERVATIONS, Topic
+from schemas.topics import OBSERVATIONS
 
-_REPLICAS: Final = 3
-_BOOTSTRAP_TIMEOUT_MS: Final = 15_000
 _LAST_FLUSH_SECONDS: Final = 10.0
+_UNACKNOWLEDGED_MAX_BYTES: Final = 32 * 1024 * 1024
 _REQUEST_TIMEOUT_MS: Final = 30_000
 _METADATA_TIMEOUT_MS: Final = 15_000
 _log: Final = structlog.get_logger(__name__)
 
-
-class PublishError(Exception):
-    """Kafka did not take an observation, or cannot be used; ``retryable`` says whether a retry may help."""
-
-    def __init__(self, message: str, *, retryable: bool) -> None:
-        super().__init__(message)
-        self.retryable = retryable
-
-
-def ensure_topics(
-    kafka: KafkaSettings,
-    prefix: str,
-    partitions: int,
-    replication: int | None = None,
-    *,
-    create: bool = True,
-    topics: tuple[Topic, ...] = (OBSERVATIONS,),
-) -> None:
-    """Create the topics that are missing, with the contract's settings; ``replication`` None means 3, or the number of brokers.
-
-    Raises PublishError when Kafka cannot be reached, refuses, or a topic is missing and ``create`` is false.
-    """
-    with _connecting(kafka):
-        admin = KafkaAdminClient(
-            **client_arguments(kafka), client_id="podcause-collector", bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS
-        )
-        try:
-            existing = set(admin.list_topics())
-            missing = {topic.name(prefix): topic for topic in topics if topic.name(prefix) not in existing}
-            if not missing:
-                return
-            if not create:
-                raise PublishError(
-                    f"topics are missing: {', '.join(sorted(missing))}; create them, or allow it", retryable=False
-                )
-            replicas = replication or min(_REPLICAS, len(admin.describe_cluster()["brokers"]))
-            for name, topic in missing.items():
-                _create(admin, name, topic, partitions, replicas)
-        finally:
-            admin.close()
-
-
-@contextlib.contextmanager
-def _connecting(kafka: KafkaSettings) -> Iterator[None]:
-    """Raise PublishError for the client's errors, with the reason why no connection came about, which the client only logs."""
-    with connection_failure() as failure:
-        try:
-            yield
-        except KafkaError as error:
-            retryable = bool(error.retriable) and not failure.refused
-            raise PublishError(
-                f"Kafka at {kafka.bootstrap}: {explain(kafka, failure) or error}", retryable=retryable
-            ) from error
-
-
-def _create(admin: Any, name: str, topic: Topic, partitions: int, replicas: int) -> None:  # noqa: ANN401 - untyped library
-    wanted = {name: {"num_partitions": partitions, "replication_factor": replicas, "configs": topic.config()}}
-    try:
-        admin.create_topics(wanted, wait_for_metadata=True)
-        _log.info("topic_created", topic=name, partitions=partitions, replicas=replicas)
-    except TopicAlreadyExistsError:
-        _log.info("topic_created_by_another", topic=name)
-        admin.wait_for_topics([name])
+__all__ = ["PublishError", "Publisher", "ensure_topics"]
 
 
 class Publisher:
     """Publishes in order; ``publish`` waits while too many are unacknowledged. A context manager: leaving it flushes.
 
     An observation counts as published when every message of it is acknowledged. After the first failure everything raises: what
-    follows must not overtake what was lost.
+    follows must not overtake what was lost. Everything handed over has a number, counted from 1: ``handed_over`` now, and later
+    ``acknowledged_through``, say whether all that came before some point is in Kafka.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, prefix: str, *, max_unacknowledged: int = 5_000, timeout_seconds: float = 120.0
+        self,
+        kafka: KafkaSettings,
+        prefix: str,
+        *,
+        max_unacknowledged: int = 5_000,
+        timeout_seconds: float = 120.0,
+        stats: CollectorStats | None = None,
     ) -> None:
         self._topic = OBSERVATIONS.name(prefix)
         self._max_unacknowledged = max_unacknowledged
         self._timeout_seconds = timeout_seconds
         self._changed = threading.Condition()
-        self._unacknowledged = 0
+        self._stats = stats
+        self._handed_over = 0
+        self._pending: OrderedDict[int, _Pending] = OrderedDict()
+        self._pending_bytes = 0
         self._published: Counter[str] = Counter()
         self._failure: BaseException | None = None
         timeout_ms = int(timeout_seconds * 1000)
-        with _connecting(kafka):
+        with connecting(kafka):
             self._producer: Any = KafkaProducer(
                 **client_arguments(kafka),
                 client_id="podcause-collector",
                 acks="all",
                 enable_idempotence=True,
                 allow_auto_create_topics=False,
-                bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
+                bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
                 delivery_timeout_ms=timeout_ms,
                 request_timeout_ms=min(_REQUEST_TIMEOUT_MS, timeout_ms // 2),
                 linger_ms=5,
@@ -159,25 +106,68 @@ class Publisher:
     def unacknowledged(self) -> int:
         """How many observations were handed over and are not acknowledged yet."""
         with self._changed:
-            return self._unacknowledged
+            return len(self._pending)
+
+    @property
+    def handed_over(self) -> int:
+        """The number of the last thing that was handed over."""
+        with self._changed:
+            return self._handed_over
+
+    @property
+    def acknowledged_through(self) -> int:
+        """Everything up to this number is acknowledged. Raises PublishError when something never will be."""
+        with self._changed:
+            self._raise_failure()
+            return next(iter(self._pending)) - 1 if self._pending else self._handed_over
+
+    @property
+    def oldest_unacknowledged(self) -> float | None:
+        """When the oldest of what is unacknowledged was handed over (``time.monotonic``), or None."""
+        with self._changed:
+            return next(iter(self._pending.values())).since if self._pending else None
+
+    def has_room(self) -> bool:
+        """Whether ``publish`` would not wait. Raises PublishError for an earlier observation that failed."""
+        with self._changed:
+            self._raise_failure()
+            return self._has_room()
 
     def publish(self, observation: Observation) -> None:
         """Hand one over; waits while too many are unacknowledged. Raises PublishError, also for an earlier one that failed."""
+        key, value, headers = message_key(observation).encode(), encode(observation), message_headers(observation)
+        partitions = self._known_partitions() if goes_to_every_partition(observation) else (None,)
+        self._hand_over(self._topic, key, value, headers, partitions, kind(observation))
+
+    def store(self, topic: str, key: str, value: bytes) -> None:
+        """Hand over a record of another topic, such as a resume point: numbered and acknowledged like an observation."""
+        self._hand_over(topic, key.encode(), value, [("content-type", b"application/json")], (None,), None)
+
+    def _hand_over(
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+        partitions: Sequence[int | None],
+        observation_kind: str | None,
+    ) -> None:
+        size = len(value) * len(partitions)
         with self._changed:
             if not self._changed.wait_for(self._has_room, self._timeout_seconds):
-                raise PublishError(f"{self._unacknowledged} observations unacknowledged for too long", retryable=True)
+                raise PublishError(f"{len(self._pending)} observations unacknowledged for too long", retryable=True)
             self._raise_failure()
-            self._unacknowledged += 1
-        key, value, headers = message_key(observation).encode(), encode(observation), message_headers(observation)
-        everywhere = goes_to_every_partition(observation)
-        partitions = self._known_partitions() if everywhere else (None,)
-        delivery = _Delivery(self, kind(observation), len(partitions))
+            self._handed_over += 1
+            number = self._handed_over
+            self._pending[number] = _Pending(observation_kind, time.monotonic(), size)
+            self._pending_bytes += size
+        delivery = _Delivery(self, number, len(partitions))
         for partition in partitions:
             try:
-                future = self._producer.send(self._topic, value=value, key=key, headers=headers, partition=partition)
+                future = self._producer.send(topic, value=value, key=key, headers=headers, partition=partition)
             except (KafkaError, ValueError) as error:  # ValueError: the topic has gone
                 delivery.failed(error)
-                raise _publish_error(f"topic {self._topic}", error) from error
+                raise _publish_error(f"topic {topic}", error) from error
             future.add_callback(delivery.acknowledged)
             future.add_errback(delivery.failed)
 
@@ -190,7 +180,7 @@ class Publisher:
             raise _publish_error(f"topic {self._topic}", error) from error
         with self._changed:
             if not self._changed.wait_for(self._is_settled, timeout):
-                raise PublishError(f"{self._unacknowledged} observations unacknowledged for too long", retryable=True)
+                raise PublishError(f"{len(self._pending)} observations unacknowledged for too long", retryable=True)
             self._raise_failure()
 
     def _flush_briefly(self) -> None:
@@ -201,7 +191,20 @@ class Publisher:
 
     def close(self) -> None:
         """Give up what is still unacknowledged, and the connections. To be called once more does nothing."""
-        self._producer.close(timeout=0 if self._failure is not None else 5)
+        if self._failure is not None or self.unacknowledged:
+            self.abandon()
+        else:
+            self._producer.close(timeout=5)
+
+    def abandon(self) -> None:
+        """Give up at once what is unacknowledged: nothing of it is sent any more after this. ``close`` does nothing then."""
+        sender = getattr(self._producer, "_sender", None)
+        if sender is not None:
+            sender.force_close()  # close() alone first flushes, and leaves the sender running when that takes too long
+        try:
+            self._producer.close(timeout=1)
+        except KafkaError as error:
+            _log.info("producer_abandoned", reason=str(error))
 
     def _known_partitions(self) -> tuple[int, ...]:
         """The topic's partitions, from the client's metadata, which it renews by itself."""
@@ -214,34 +217,47 @@ class Publisher:
         return tuple(sorted(partitions))
 
     def _has_room(self) -> bool:
-        return self._failure is not None or self._unacknowledged < self._max_unacknowledged
+        return self._failure is not None or (
+            len(self._pending) < self._max_unacknowledged and self._pending_bytes < _UNACKNOWLEDGED_MAX_BYTES
+        )
 
     def _is_settled(self) -> bool:
-        return self._failure is not None or self._unacknowledged == 0
+        return self._failure is not None or not self._pending
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise _publish_error(f"topic {self._topic}", self._failure) from self._failure
 
-    def settle(self, observation_kind: str, failure: BaseException | None) -> None:
-        """Called once per observation, in the producer's thread: all its messages are acknowledged, or one failed."""
+    def settle(self, number: int, failure: BaseException | None) -> None:
+        """Called once per number, in the producer's thread: all its messages are acknowledged, or one failed."""
         with self._changed:
-            self._unacknowledged -= 1
-            if failure is None:
-                self._published[observation_kind] += 1
-            else:
+            settled = self._pending.pop(number)
+            self._pending_bytes -= settled.size_bytes
+            if failure is not None:
                 self._failure = self._failure or failure
+            elif settled.kind is not None:
+                self._published[settled.kind] += 1
             self._changed.notify_all()
+        if failure is None and settled.kind is not None and self._stats is not None:
+            self._stats.acknowledged(settled.kind, time.monotonic() - settled.since, time.time_ns() // 1_000_000)
+
+
+class _Pending(NamedTuple):
+    """What is unacknowledged: an observation's kind (None: another record), when it was handed over, its size."""
+
+    kind: str | None
+    since: float
+    size_bytes: int
 
 
 class _Delivery:
-    """The messages of one observation: settled with the last acknowledgement or the first failure."""
+    """The messages of one number: settled with the last acknowledgement or the first failure."""
 
-    __slots__ = ("_kind", "_left", "_lock", "_publisher")
+    __slots__ = ("_left", "_lock", "_number", "_publisher")
 
-    def __init__(self, publisher: Publisher, observation_kind: str, messages: int) -> None:
+    def __init__(self, publisher: Publisher, number: int, messages: int) -> None:
         self._publisher = publisher
-        self._kind = observation_kind
+        self._number = number
         self._left = messages
         self._lock = threading.Lock()
 
@@ -251,14 +267,14 @@ class _Delivery:
             self._left -= 1
             settled = self._left == 0
         if settled:
-            self._publisher.settle(self._kind, None)
+            self._publisher.settle(self._number, None)
 
     def failed(self, error: BaseException) -> None:
         """One message was given up."""
         with self._lock:
             settled, self._left = self._left > 0, -1
         if settled:
-            self._publisher.settle(self._kind, error)
+            self._publisher.settle(self._number, error)
 
 
 def _publish_error(what: str, error: BaseException) -> PublishError:

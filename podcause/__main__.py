@@ -12,6 +12,7 @@ _COMMANDS: Final = {
     "demo": ("podcause.commands.demo", "Diagnose recorded failures of a real cluster through a real Kafka, on this machine."),
     "diagnose": ("podcause.commands.diagnose", "Diagnose a recording or the output of kubectl, without Kafka."),
     "collect": ("podcause.commands.collect", "Publish a cluster's observations to Kafka."),
+    "record": ("podcause.commands.record", "Record a cluster into a file, for bug reports and tests."),
     "process": ("podcause.commands.process", "Run the processor: observations in, diagnoses out."),
     "kafka": ("podcause.commands.kafka", "Run a real Kafka broker on this machine, for trials and tests."),
     "accuracy": ("podcause.commands.accuracy", "Judge the engine by recordings and cases whose truth is known."),

@@ -1,4 +1,4 @@
-"""`podcause collect`: a cluster's observations onto Kafka; for now from recordings. Flags become settings; nothing is decided."""
+"""`podcause collect`: a cluster's observations onto Kafka, live or from recordings. Flags become settings; nothing is decided."""
 
 import itertools
 import os
@@ -16,7 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from collector.settings import CollectorSettings, TranslationSettings
+from podcause.attended import AttendedOptions, attended_options, run_attended
+from podcause.collect_check import run_check
 from podcause.kafka_options import kafka_options
+from podcause.live_collect import LiveOptions, build, live_options
 from podcause.logging import LEVELS, configure_logging
 from schemas.kafka_settings import KafkaSettings
 from schemas.observation import Observation
@@ -112,11 +115,15 @@ class _Stop:
 )
 @click.option("--exit-with-parent", is_flag=True, help="Stop when standard input ends.")
 @click.option("--log-level", type=click.Choice(LEVELS), default="warning", show_default=True)
+@live_options
+@attended_options
 @kafka_options
 def command(
     kafka: KafkaSettings,
     recordings: tuple[Path, ...],
     *,
+    live: LiveOptions,
+    attended: AttendedOptions,
     replay: bool,
     speed: float | None,
     cluster: str | None,
@@ -128,21 +135,49 @@ def command(
     exit_with_parent: bool,
     log_level: str,
 ) -> None:
-    """Publish a cluster's observations to Kafka.
+    """Publish a cluster's observations to Kafka: live, or from recordings with --replay.
 
-    Each counts as published when Kafka has acknowledged it. Ends with 0 when a replay is through, 130 on Ctrl-C, 143 on
+    A live collector resumes where the last one ended, and ends with 0 on SIGTERM and Ctrl-C.
+
+    Each counts as published when Kafka has acknowledged it. A replay ends with 0 when a replay is through, 130 on Ctrl-C, 143 on
     SIGTERM, 1 when Kafka can't be used, 2 when a recording can't be read.
     """
-    if not replay:
-        raise click.UsageError("watching a live cluster comes with a later release: give recordings with --replay FILE...")
-    if not recordings:
+    if recordings and not replay:
+        raise click.UsageError("recordings are given: say --replay")
+    if replay and not recordings:
         raise click.UsageError("--replay needs at least one recording: --replay FILE...")
     configure_logging(log_level)
+    if attended.check:
+        sys.exit(
+            run_check(
+                kafka,
+                attended.plan(live),
+                topic_prefix=topic_prefix,
+                create_topics=create_topics,
+                partitions=partitions,
+                replication_factor=replication_factor,
+                kubeconfig=live.kubeconfig,
+                context=live.context,
+            )
+        )
     if exit_with_parent:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
     settings = CollectorSettings(
-        cluster_name=cluster, topic_prefix=topic_prefix, translation=TranslationSettings(labels=labels)
+        cluster_name=cluster,
+        topic_prefix=topic_prefix,
+        translation=TranslationSettings(labels=labels, log_lines=live.log_lines, log_characters=live.log_bytes),
     )
+    if not replay:
+        collector = build(
+            live,
+            kafka,
+            settings,
+            create_topics=create_topics,
+            partitions=partitions,
+            replication_factor=replication_factor,
+        )
+        run_attended(collector, live, attended)
+        return
 
     from collector.pacing import paced
     from collector.publishing import Publisher, PublishError, ensure_topics

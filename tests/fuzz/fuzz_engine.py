@@ -22,7 +22,7 @@ RECORDINGS = Path(podcause.__file__).parent / "data" / "recordings"
 
 #: What a field is replaced by, besides values of other observations.
 HOSTILE: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1, 2, 137, 255, 2**31, 2**53 - 1, 1 - 2**53, 1.5, float(2**70)),
+    *(None, True, False, 0, -1, 1, 2, 137, 255, 2**31, 2**53 - 1, 2**53, 2**63 - 1, 2**64, -(2**64), 1.5, float(2**70)),
     *("", " ", "\x00", "\n", "a", "é", "\U0001f600", "x" * 3000, "2026-11-22T16:30:00.000Z", "0001-01-01T00:00:00Z"),
     *(
         "9999-12-31T23:59:59.999Z",
