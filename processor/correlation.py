@@ -156,7 +156,7 @@ def _update(
     severity = records.severity_of(view, verdict)
     codes = [code for code in _codes(verdict) if code not in episode.exit_codes]
     material = (
-        (verdict.cause != episode.cause and not _is_weaker_word(episode, verdict))
+        (verdict.cause != episode.cause and not _is_weaker_word(view, episode, verdict))
         or bool(codes)
         or severity != episode.severity
         or verdict.condition != episode.condition
@@ -167,7 +167,7 @@ def _update(
     _keep_latest(by_name, episode, verdict)
     if not material:
         return None
-    if _is_weaker_word(episode, verdict):
+    if _is_weaker_word(view, episode, verdict):
         # More of the same, told with less evidence than before: the count is news, the weaker cause is not.
         episode.occurrences = max(episode.occurrences, verdict.occurrences)
         episode.exit_codes = (episode.exit_codes + codes)[-8:]
@@ -192,8 +192,14 @@ def _keep_latest(by_name: dict[str, Subject], episode: Episode, verdict: Verdict
         episode.restart_count = subject.container.restart_count
 
 
-def _is_weaker_word(episode: Episode, verdict: Verdict) -> bool:
-    """Whether a verdict comes with clearly less certainty than what was said: evidence fades, the trouble does not change."""
+def _is_weaker_word(view: View, episode: Episode, verdict: Verdict) -> bool:
+    """Whether a verdict comes with clearly less certainty than what was said: evidence fades, the trouble does not change.
+
+    Within the grace time of the opening nothing has faded yet: there another cause comes from more evidence, and decides.
+    """
+    young = max(view.now_ms, view.clock_ms) - episode.opened_ms <= view.settings.grace_seconds * 1000
+    if young and verdict.cause != episode.cause:
+        return False
     return verdict.confidence < episode.confidence - 0.1
 
 
