@@ -101,10 +101,10 @@ class ClusterView:
         self,
         feed: str,
         kind: str,
-        raw: Any,
+        raw: Any,  # noqa: ANN401 - raw JSON
         observed_at: str,
         *,
-        known: bool = False,  # noqa: ANN401 - raw JSON
+        known: bool = False,
     ) -> tuple[PodObservation, bool] | None:
         """A pod is there: its observation, and whether that is news; None when the pod is kept out.
 

@@ -51,14 +51,19 @@ class Tally:
 
 
 def diagnose_recordings(
-    sources: Sequence[tuple[str, Iterable[bytes]]], tally: Tally, *, cluster_name: str | None = None, now: str | None = None
+    sources: Sequence[tuple[str, Iterable[bytes]]],
+    tally: Tally,
+    *,
+    cluster_name: str | None = None,
+    now: str | None = None,
+    settings: CorrelationSettings | None = None,
 ) -> Iterator[Diagnosis]:
     """Every revision that the recordings bring about, in order, as the processor would publish them. Raises RecordingError.
 
     ``sources``: what each recording is called in messages, and its lines. With ``now``, the recordings as they stood at that
     time: what was received later is not looked at, and when they end earlier their clusters' time goes on to it.
     """
-    engine = Engine(MemoryStore(), CorrelationSettings())
+    engine = Engine(MemoryStore(), settings)
     until = None if now is None else parse_ms(now)
     for observation in replay_lines(sources, cluster_name):
         if until is not None and parse_ms(observation.observed_at) > until:
@@ -71,7 +76,12 @@ def diagnose_recordings(
 
 
 def diagnose_objects(
-    objects: Iterable[RawObject], tally: Tally, *, now: str, cluster_name: str | None = None
+    objects: Iterable[RawObject],
+    tally: Tally,
+    *,
+    now: str,
+    cluster_name: str | None = None,
+    settings: CorrelationSettings | None = None,
 ) -> list[Diagnosis]:
     """What is wrong in one moment's objects. Raises ObjectError."""
     translator = Translator(Cluster(name=cluster_name or OFFLINE, uid=OFFLINE))
@@ -84,4 +94,4 @@ def diagnose_objects(
         if translated is not None:
             tally.count(translated)
             observations.append(translated)
-    return diagnose_moment(observations, now, CorrelationSettings())
+    return diagnose_moment(observations, now, settings)

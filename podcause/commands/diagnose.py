@@ -8,12 +8,14 @@ import click
 from rich.console import Console
 
 from collector.replaying import RecordingError
+from podcause.correlation_file import correlation_option
 from podcause.diagnosing import Tally, diagnose_objects, diagnose_recordings
 from podcause.logging import configure_logging
 from podcause.objects import ObjectError
 from podcause.reading import Moment, Recordings, UnreadableInputError, opened
 from podcause.rendering import newest_revisions, show
 from processor.engine import UnusableObservationError
+from processor.settings import CorrelationSettings
 from schemas.codec import encode
 from schemas.diagnosis import Diagnosis
 from schemas.timestamps import InvalidTimestampError, normalise
@@ -48,8 +50,17 @@ class Time(click.ParamType):
     metavar="NAME",
     help='The cluster\'s name in the records. Default: the one in the recording; "offline" for objects.',
 )
+@correlation_option
 @click.option("--evidence", is_flag=True, help="Show the evidence in the table too.")
-def command(paths: tuple[str, ...], output: str, now: str | None, cluster_name: str | None, *, evidence: bool) -> None:
+def command(
+    paths: tuple[str, ...],
+    output: str,
+    now: str | None,
+    cluster_name: str | None,
+    *,
+    correlation: CorrelationSettings | None,
+    evidence: bool,
+) -> None:
     """Diagnose recordings, or the output of `kubectl get events,pods -A -o json`; - reads stdin.
 
     A recording is a stream: every episode in it is shown with its last state. Objects are one moment: what is wrong then.
@@ -59,7 +70,7 @@ def command(paths: tuple[str, ...], output: str, now: str | None, cluster_name: 
     tally = Tally()
     try:
         with opened(paths) as source:
-            revisions = _diagnose(source, tally, now, cluster_name)
+            revisions = _diagnose(source, tally, now, cluster_name, correlation or CorrelationSettings())
             if output == "jsonl":
                 stdout = click.get_binary_stream("stdout")
                 for revision in revisions:
@@ -76,8 +87,10 @@ def command(paths: tuple[str, ...], output: str, now: str | None, cluster_name: 
         click.echo(f"no diagnosis: {len(tally.workloads)} pods, {len(tally.events)} events read")
 
 
-def _diagnose(source: Recordings | Moment, tally: Tally, now: str | None, cluster_name: str | None) -> Iterable[Diagnosis]:
+def _diagnose(
+    source: Recordings | Moment, tally: Tally, now: str | None, cluster_name: str | None, settings: CorrelationSettings
+) -> Iterable[Diagnosis]:
     if isinstance(source, Recordings):
-        return diagnose_recordings(source.sources, tally, cluster_name=cluster_name, now=now)
+        return diagnose_recordings(source.sources, tally, cluster_name=cluster_name, now=now, settings=settings)
     moment = now or source.newest or normalise(datetime.now(UTC).isoformat())
-    return diagnose_objects(source.objects, tally, now=moment, cluster_name=cluster_name)
+    return diagnose_objects(source.objects, tally, now=moment, cluster_name=cluster_name, settings=settings)

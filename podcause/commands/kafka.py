@@ -70,9 +70,10 @@ def _serve(broker: EmbeddedKafka, *, quiet: bool) -> None:
     if not quiet:
         click.echo("starting Kafka", err=True)
     with broker as kafka:
-        click.echo(kafka.bootstrap_servers)
         if not quiet:
             click.echo(f"Kafka is ready; its data are in {kafka.data_dir}. Ctrl-C stops it.", err=True)
+        # Last, since whoever waits for the address may end us at once.
+        click.echo(kafka.bootstrap_servers)
         while (code := kafka.wait(_LOOK_SECONDS)) is None:
             pass
         raise EmbeddedKafkaError(

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import click
 
+from podcause.correlation_file import correlation_option
 from podcause.kafka_options import kafka_options
 from podcause.logging import LEVELS, configure_logging
+from processor.settings import CorrelationSettings
 from schemas.kafka_settings import KafkaSettings
 from schemas.topics import DEFAULT_PREFIX
 
 
 @click.command()
 @kafka_options
+@correlation_option
 @click.option(
     "--topic-prefix",
     default=DEFAULT_PREFIX,
@@ -84,6 +87,7 @@ from schemas.topics import DEFAULT_PREFIX
 def command(
     kafka: KafkaSettings,
     *,
+    correlation: CorrelationSettings | None,
     topic_prefix: str,
     application_id: str | None,
     instance_id: str | None,
@@ -124,6 +128,7 @@ def command(
             commit_interval_seconds=commit_interval,
             session_timeout_seconds=session_timeout,
             web_port=web_port,
+            correlation=correlation or CorrelationSettings(),
         )
     except ProcessorSettingsError as error:
         raise click.UsageError(str(error)) from error

@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_named_before_kafka_is_asked(tmp_path: Path, cont
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "watching a live cluster comes with a later release: give recordings with --replay FILE..."),
+        ((), "a live cluster needs a name: --cluster NAME"),
         (("--replay",), "--replay needs at least one recording: --replay FILE..."),
         (("--replay", "x", "--speed", "0"), "Invalid value for '--speed': '0' is neither a number above 0 nor max"),
         (("--replay", "x", "--speed", "fast"), "Invalid value for '--speed': 'fast' is neither a number above 0 nor max"),
