@@ -65,7 +65,7 @@ def run(settings: DemoSettings, view: View, stopping: Stopping) -> None:
         view.progress(
             f"the processor is ready; the collector replays {len(settings.recordings)} recordings ({settings.speed}x)"
         )
-        arguments = ["collect", "--topic-prefix", prefix, "--speed", settings.speed, "--replay"]
+        arguments = ["collect", "--exit-with-parent", "--topic-prefix", prefix, "--speed", settings.speed, "--replay"]
         arguments += ["--", *map(str, settings.recordings)]
         with stopping.shield():
             collector = stack.enter_context(Child("the collector", arguments, folder / "collector.log", environment))

@@ -51,7 +51,9 @@ class KafkaSettings:
                 raise KafkaSettingsError(f"bootstrap server {address!r}: write HOST:PORT, for example {DEFAULT_BOOTSTRAP}")
         if self.uses_sasl:
             if self.sasl_mechanism is None:
-                raise KafkaSettingsError(f"security protocol {self.security_protocol} needs a SASL mechanism: {', '.join(SASL_MECHANISMS)}")
+                raise KafkaSettingsError(
+                    f"security protocol {self.security_protocol} needs a SASL mechanism: {', '.join(SASL_MECHANISMS)}"
+                )
             if not self.sasl_username or self.sasl_password is None:
                 raise KafkaSettingsError(f"SASL {self.sasl_mechanism} needs a user name and a password")
         elif self.sasl_mechanism is not None or self.sasl_username is not None:

@@ -285,6 +285,4 @@ class GapObservation(_Observation, tag="gap", frozen=True, kw_only=True):
     gap: Gap
 
 
-Observation = (
-    EventObservation | PodObservation | PodDeletedObservation | LogObservation | ClockObservation | GapObservation
-)
+Observation = EventObservation | PodObservation | PodDeletedObservation | LogObservation | ClockObservation | GapObservation
