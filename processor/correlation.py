@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from processor import records, rules
-from processor.history import ROUTINE, Episode, PodHistory, Track
+from processor.history import MAX_EPISODES, ROUTINE, Episode, PodHistory, Track
 from processor.rules import Subject, Verdict, View
 from processor.settings import CorrelationSettings
 from schemas.codec import encode
@@ -68,7 +68,7 @@ def _apply(history: PodHistory, view: View, by_name: dict[str, Subject], verdict
     episode = _open_episode(view.track, verdict.container, verdict.problem)
     if episode is not None:
         return _update(history, view, by_name, episode, verdict)
-    if not verdict.opens or _is_covered(view.track, verdict):
+    if not verdict.opens or _is_covered(view.track, verdict) or len(view.track.episodes) >= MAX_EPISODES:
         return None
     subject = by_name.get(verdict.container) if verdict.container is not None else None
     moment = max(view.now_ms, view.clock_ms)

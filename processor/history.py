@@ -17,6 +17,8 @@ MAX_ENDS: Final = 6
 MAX_RESTARTS: Final = 24
 MAX_LOGS: Final = 2
 MAX_CONTAINERS: Final = 64
+#: Open at once in one pod; a further one opens when another ends. Keeps a pod's state below Kafka's record limit of 1 MiB.
+MAX_EPISODES: Final = 32
 SIGNAL_TEXT_MAX: Final = 1024
 LOG_TEXT_MAX: Final = 1024
 

@@ -90,6 +90,8 @@ def _mains_have_ended(view: View) -> bool:
 
 
 def _was_planned(view: View, subject: Subject, end: End) -> bool:
+    if subject.facts.definition_changed_ms is None and not view.has(Form.PLANNED_RESTART):
+        return False
     slack = max(60, view.pod.termination_grace_period_seconds or 30) * 1000 + 5000
     for signal in view.of(Form.PLANNED_RESTART, subject.name):
         if end.at_ms - slack <= signal.at_ms <= end.at_ms + 5000:
@@ -99,7 +101,7 @@ def _was_planned(view: View, subject: Subject, end: End) -> bool:
 
 
 def _was_sandbox(view: View, end: End) -> bool:
-    if end.reason in ("OOMKilled", "StartError"):
+    if end.reason in ("OOMKilled", "StartError") or not view.has(Form.SANDBOX_CHANGED):
         return False
     return any(end.at_ms - 120_000 <= signal.at_ms <= end.at_ms + 120_000 for signal in view.of(Form.SANDBOX_CHANGED))
 

@@ -119,6 +119,10 @@ class View:
             if (container is None or signal.container == container) and (probe is None or signal.probe == probe):
                 yield signal
 
+    def has(self, form: Form) -> bool:
+        """Whether any signal of a form is there."""
+        return form._value_ in self._by_form
+
     def latest(self, form: Form, container: str | None = None, probe: str | None = None) -> Signal | None:
         """The newest signal of a form."""
         if form._value_ not in self._by_form:
