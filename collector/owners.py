@@ -9,10 +9,13 @@ from typing import Final
 
 from collector.raw_values import Raw, mapping, mappings, short_text
 from schemas.observation import Workload
+from schemas.timestamps import InvalidTimestampError, parse_ms
 
 #: Alphabet of rand.SafeEncodeString (apimachinery pkg/util/rand/rand.go); before 1.12 the hash was a decimal number.
 _HASHED_NAME: Final = re.compile(r"(?P<name>.+)-(?:[bcdfghjklmnpqrstvwxz2456789]{8,10}|[0-9]{9,10})")
-_SCHEDULED_NAME: Final = re.compile(r"(?P<name>.+)-[0-9]{8,}")
+_SCHEDULED_NAME: Final = re.compile(r"(?P<name>.+)-(?P<time>[0-9]{8}|[0-9]{10})")
+#: A CronJob may start late, and its pod be made again: two days.
+_NEAR_MS: Final = 2 * 86_400_000
 _ROLLOUT_HASH_LABEL: Final = "rollouts-pod-template-hash"
 _HASH_LABEL: Final = "pod-template-hash"
 
@@ -27,9 +30,21 @@ def owners(metadata: Raw) -> tuple[Workload | None, Workload | None]:
         return _above_replica_set(controller, labels), controller
     if controller.kind == "Job":
         scheduled = _SCHEDULED_NAME.fullmatch(controller.name)
-        if scheduled is not None:
+        if scheduled is not None and _is_near(scheduled["time"], metadata):
             return Workload(kind="CronJob", name=scheduled["name"], api_version="batch/v1"), controller
     return controller, controller
+
+
+def _is_near(scheduled: str, metadata: Raw) -> bool:
+    """Whether a Job's number is a time near its pod's creation: 8 digits are minutes, 10 are seconds. Without a creation it may be."""
+    created = short_text(metadata.get("creationTimestamp"))
+    if created is None:
+        return True
+    try:
+        created_ms = parse_ms(created)
+    except InvalidTimestampError:
+        return True
+    return abs(int(scheduled) * (60_000 if len(scheduled) == 8 else 1000) - created_ms) <= _NEAR_MS
 
 
 def _controller(metadata: Raw) -> Workload | None:

@@ -86,6 +86,7 @@ def diagnose_objects(
     """What is wrong in one moment's objects. Raises ObjectError."""
     translator = Translator(Cluster(name=cluster_name or OFFLINE, uid=OFFLINE))
     observations: list[Observation] = []
+    objects = _of_living_pods(list(objects))
     for item in objects:
         try:
             translated = translator.event(item.body, now) if item.kind == "Event" else translator.pod(item.body, now)
@@ -95,3 +96,19 @@ def diagnose_objects(
             tally.count(translated)
             observations.append(translated)
     return diagnose_moment(observations, now, settings)
+
+
+def _of_living_pods(objects: list[RawObject]) -> list[RawObject]:
+    """Without events of pods that are gone: they outlive their pod by an hour, and where a namespace's pods are told, it is not among them."""
+    pods: dict[str, set[str]] = {}
+    for item in objects:
+        if item.kind == "Pod":
+            metadata = item.body["metadata"]
+            pods.setdefault(metadata.get("namespace") or "default", set()).add(metadata["name"])
+    living = []
+    for item in objects:
+        about = item.body.get("involvedObject") or item.body.get("regarding") or {}
+        names = pods.get(about.get("namespace") or "default") if item.kind == "Event" else None
+        if names is None or about.get("name") in names:
+            living.append(item)
+    return living

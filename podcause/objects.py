@@ -127,6 +127,10 @@ def _items(place: str, document: object) -> Iterator[tuple[str, str, dict[str, A
     if not isinstance(document, dict):
         raise ObjectError(f"{place or 'line 1: '}not an object: expected a v1 List, a Pod, an Event, or a recording")
     kind = document.get("kind")
+    if kind == "Status" and document.get("status") != "Success":
+        raise ObjectError(f"{place}kind: Status, an error of the API server: {document.get('message') or 'no message'}")
+    if kind == "Table":
+        raise ObjectError(f"{place}kind: Table: ask kubectl for objects, with -o json")
     if (isinstance(kind, str) and kind.endswith("List")) or (kind is None and "items" in document):
         if "items" not in document:
             raise ObjectError(f"{place}items: missing")
@@ -232,3 +236,35 @@ def _place_events(objects: list[RawObject]) -> None:
             of_pods = namespaces.get(about["name"], set())
             about["namespace"] = of_event or (next(iter(of_pods)) if len(of_pods) == 1 else "default")
         about["kind"] = "Pod"
+    _place_in_containers(objects)
+
+
+#: Reasons of events about one container (pkg/kubelet/events/event.go).
+_OF_CONTAINERS: Final = frozenset({"Unhealthy", "BackOff", "Failed", "Killing", "Pulled", "Pulling", "Created", "Started"})
+
+
+def _place_in_containers(objects: list[RawObject]) -> None:
+    """Give an event about a container without a fieldPath that of the pod's one container: what `describe` prints has none."""
+    only: dict[tuple[str, str], str] = {}
+    for item in objects:
+        if item.kind == "Pod":
+            names = _container_names(item.body)
+            if len(names) == 1:
+                only[item.body["metadata"]["namespace"], item.body["metadata"]["name"]] = names.pop()
+    for item in objects:
+        if item.kind == "Event" and item.body.get("reason") in _OF_CONTAINERS:
+            about = item.body.get("involvedObject") or item.body.get("regarding") or {}
+            name = only.get((about.get("namespace") or "", about.get("name") or ""))
+            if name is not None and not about.get("fieldPath"):
+                about["fieldPath"] = f"spec.containers{{{name}}}"
+
+
+def _container_names(pod: dict[str, Any]) -> set[str]:
+    names: set[str] = set()
+    for part, keys in (("spec", ("containers", "initContainers")), ("status", ("containerStatuses", "initContainerStatuses"))):
+        body = pod.get(part)
+        if isinstance(body, dict):
+            lists = [items for items in map(body.get, keys) if isinstance(items, list)]
+            found = [item for items in lists for item in items if isinstance(item, dict)]
+            names.update(item["name"] for item in found if isinstance(item.get("name"), str))
+    return names

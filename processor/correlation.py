@@ -76,7 +76,7 @@ def _apply(history: PodHistory, view: View, by_name: dict[str, Subject], verdict
         return None
     if rules.has_completed(view, subject, verdict.problem):
         return None
-    if view.settings.one_moment is False and _is_over_age(view, verdict, moment):
+    if _is_over_age(view, verdict, moment):
         return None
     return _open(history, view, by_name, verdict)
 

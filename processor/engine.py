@@ -254,6 +254,11 @@ def _track_for(
     """The UID's track. Events without a UID belong to the pod alive now; a static pod's kubelet events carry another UID than its mirror."""
     for track in history.tracks:
         if uid is not None and uid in (track.uid, track.pod.static_uid if track.pod is not None else None):
+            if isinstance(observation, PodObservation) and track.pod is None and track.replaced_ms is not None:
+                # Its events came before its state: it is the newer pod after all.
+                track.replaced_ms = None
+                history.tracks.remove(track)
+                history.tracks.append(track)
             return track
     if uid is None and history.tracks:
         return history.tracks[-1]
@@ -268,9 +273,11 @@ def _track_for(
         not isinstance(observation, PodObservation)
         and history.tracks
         and history.tracks[-1].pod is not None
+        and history.tracks[-1].deleted_ms is None
         and uid is not None
     ):
-        # Late news of an older pod of that name goes before the one that lives.
+        # Late news of an older pod of that name: it goes before the one that lives, and opens nothing, unless its own state comes.
+        track.replaced_ms = seen_ms
         history.tracks.insert(0, track)
     else:
         history.tracks.append(track)
@@ -300,7 +307,7 @@ def _replace_older(
 ) -> list[Diagnosis]:
     revisions: list[Diagnosis] = []
     for track in history.tracks:
-        if track is not newest and track.replaced_ms is None and track.deleted_ms is None and track.pod is not None:
+        if track is not newest and track.replaced_ms is None and track.deleted_ms is None:
             track.replaced_ms = seen_ms
             revisions.extend(evaluate(history, track, clock_ms, max(clock_ms, seen_ms), settings)[0])
     return revisions

@@ -229,6 +229,10 @@ def _k8s(history: PodHistory, view: View, episode: Episode, subject: Subject | N
 def _image(container: Container) -> ContainerImage | None:
     if container.image is None:
         return None
+    if container.image.startswith("sha256:"):
+        # The image has no name on the node: only what it was pulled as may have one.
+        name, _, known = (container.image_id or "").removeprefix("docker-pullable://").partition("@")
+        return ContainerImage(image=Image(name=name or container.image, digest=known or container.image))
     rest, _, digest = container.image.partition("@")
     head, colon, tag = rest.rpartition(":")
     has_tag = bool(colon) and "/" not in tag

@@ -50,7 +50,7 @@ def image_cause(text: str) -> tuple[str, float, tuple[tuple[str, float], ...]]:
         (_IMAGE_INVALID, "invalid_image_name", 0.97, ()),
         (_IMAGE_RATE, "image_pull_rate_limited", 0.95, ()),
         (_IMAGE_NETWORK, "image_pull_network", 0.92, (("image_not_found", 0.05),)),
-        (_IMAGE_PLATFORM, "architecture_mismatch", 0.85, (("image_not_found", 0.1),)),
+        (_IMAGE_PLATFORM, "image_not_found", 0.75, (("architecture_mismatch", 0.2),)),
         (_IMAGE_AMBIGUOUS, "image_not_found", 0.6, (("image_pull_auth", 0.4),)),
         (_IMAGE_AUTH, "image_pull_auth", 0.92, (("image_not_found", 0.05),)),
         (_IMAGE_NOT_FOUND, "image_not_found", 0.95, (("image_pull_auth", 0.04),)),

@@ -11,7 +11,7 @@ _LOG_PERMISSION: Final = re.compile(
     re.IGNORECASE,
 )
 _LOG_DEPENDENCY: Final = re.compile(
-    r"connection refused|ECONNREFUSED|no such host|\bENOTFOUND\b|\bEAI_AGAIN\b|getaddrinfo|name or service not known|temporary failure in name resolution|"
+    r"connection refused|ECONNREFUSED|no such host|\bENOTFOUND\b|\bEAI_AGAIN\b|getaddrinfo|name or service not known|host not found in upstream|could not translate host name|temporary failure in name resolution|"
     r"could not resolve host|bad address|can't connect to|cannot connect to|could not connect|unable to connect|failed to connect|connection to .{0,80} (?:failed|refused|timed out)|"
     r"connection timed out|connect timeout|connect(?:ion)? timeout expired|dial tcp .*(?:timeout|refused)|i/o timeout|ETIMEDOUT|EHOSTUNREACH|no route to host|network is unreachable|"
     r"connection reset by peer|ECONNRESET|host is unreachable|UnknownHostException|ConnectException|SocketTimeoutException|Communications link failure|"
@@ -20,7 +20,7 @@ _LOG_DEPENDENCY: Final = re.compile(
     re.IGNORECASE,
 )
 _LOG_CONFIG: Final = re.compile(
-    r"KeyError: ['\"][A-Z][A-Z0-9_]+['\"]|missing (?:required )?(?:env|environment|config|setting|variable|parameter|property|option|flag|argument)|"
+    r"(?-i:KeyError: ['\"][A-Z][A-Z0-9_]+['\"])|missing (?:required )?(?:env|environment|config|setting|variable|parameter|property|option|flag|argument)|"
     r"(?:environment variable|env var|variable|setting|property|parameter|option|key|config(?:uration)?)s? .{0,60}(?:is |are |was |must be |not )(?:required|not set|unset|missing|undefined|empty|invalid|set|found|defined)|"
     r"required (?:env|environment|config|setting|variable|property|key|flag|argument)|invalid (?:config|configuration|value|argument|option|setting|port|url)|"
     r"bad (?:config|directive|value|option)|FATAL CONFIG|unknown (?:directive|option|argument|flag|key|configuration)|unrecognized (?:option|argument)|"
@@ -28,16 +28,21 @@ _LOG_CONFIG: Final = re.compile(
     r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:find|read|open|load|parse) .{0,80}(?:config|settings?|\.ya?ml|\.json|\.toml|\.conf|\.cfg|\.ini|\.env)|"
     r"FileNotFoundError|\bENOENT\b|No such file or directory|unbound variable|parameter not set|parameter null or not set|"
     r"error parsing|failed to parse|parse error|yaml: |\bemerg\b.*(?:directive|invalid|unknown|in /)|undefined environment|Could not resolve placeholder|"
-    r"improperlyconfigured|ValidationError|configuration error|misconfigur|usage: ",
+    r"improperlyconfigured|\bValidationErrors?\b.{0,40}(?:for|in) .{0,20}(?:settings|config)|configuration error|misconfigur|^usage: ",
     re.IGNORECASE,
 )
 #: Lines that only mention trouble on the way to something else.
 _LOG_NOISE: Final = re.compile(r"\b(?:debug|trace|info|notice|warn|warning)\b|retry(?:ing)? in|will retry", re.IGNORECASE)
 
 
+#: Lines that look like a cause and are none: a program's own bug, a database's rights, a port that may not be bound.
+_LOG_OTHER: Final = re.compile(
+    r"Cannot (?:read|set) propert|permission denied for (?:table|relation|schema|database|sequence|function)|bind\(?\)?.{0,80}permission denied",
+    re.IGNORECASE,
+)
 #: Lines that say what a process died of: a Go panic, a Python or Java exception's last line, a runtime's fatal error.
 _LOG_FATAL: Final = re.compile(
-    r"^(?:panic: |fatal error: |[\w.]+(?:Error|Exception)(?::|$)|Exception in thread|Segmentation fault)"
+    r"^(?:panic: |fatal error: |[\w.]+(?:Error|Exception)(?::|$)|Exception in thread|Segmentation fault|thread '[^']*' panicked at)"
 )
 
 
@@ -61,7 +66,7 @@ def read_log(text: str, max_lines: int = 40) -> LogHint | None:
             (_LOG_PERMISSION, "read_only_or_permission"),
             (_LOG_CONFIG, "config_error"),
         ):
-            if pattern.search(short) is not None:
+            if pattern.search(short) is not None and _LOG_OTHER.search(short) is None:
                 hint = LogHint(cause, short)
                 if _LOG_NOISE.search(short) is None:
                     return hint

@@ -6,14 +6,19 @@ from typing import Final
 
 _ARCHITECTURE: Final = re.compile(r"exec format error", re.IGNORECASE)
 _NO_EXECUTABLE: Final = re.compile(
-    r"executable file (?:`[^`]*` )?not found|exec: \"[^\"]*\": (?:stat [^:]*: |is a directory|no such file)|"
-    r"(?:exec|container process)[^\n]{0,200}no such file or directory|no such file or directory: unknown\s*$",
+    r"executable file (?:`[^`]*` )?not found|exec: \"[^\"]*\": (?:stat [^:]*: |no such file)|"
+    r"exec user process(?: caused)?[: \"]{0,4}[^\n\"]{0,80}no such file or directory|\bexec:? [`\"]?[^\s:`\"]{1,256}[`\"]?: no such file or directory|"
+    r"container process[^\n]{0,60}exec[^\n]{0,200}no such file or directory|open executable: no such file",
     re.IGNORECASE,
 )
 _EXEC_DENIED: Final = re.compile(
-    r"exec: \"[^\"]*\":? ?(?:stat [^:]*: )?permission denied|(?:exec|container process)[^\n]{0,200}permission denied",
+    r"exec: \"[^\"]*\":? ?(?:stat [^:]*: |is a directory: )?permission denied|"
+    r"exec user process(?: caused)?[: \"]{0,4}[^\n\"]{0,80}permission denied|\bexec:? [`\"]?[^\s:`\"]{1,256}[`\"]?: permission denied|"
+    r"container process[^\n]{0,60}exec[^\n]{0,200}permission denied|open executable: permission denied",
     re.IGNORECASE,
 )
+#: The node's or the spec's trouble around the executable, whose words are the same.
+_AROUND: Final = re.compile(r"chdir to cwd|cgroup|apparmor_parser|running (?:\w+ )?hook", re.IGNORECASE)
 _MOUNT: Final = re.compile(
     r"error mounting|mount through procfd|subPath|rootfs_linux|failed to mount|mounting \"", re.IGNORECASE
 )
@@ -26,11 +31,12 @@ def start_error_cause(text: str) -> str | None:
 
     Texts of runc and crun as relayed by containerd (StartError, 128), CRI-O (CreateContainerError) and dockershim (ContainerCannotRun).
     """
+    text = text.replace('\\"', '"')
     if _INIT_OOM.search(text) is not None:
         return "oom_killed"
     if _ARCHITECTURE.search(text) is not None:
         return "architecture_mismatch"
-    if _MOUNT.search(text) is not None:
+    if _MOUNT.search(text) is not None or _AROUND.search(text) is not None:
         return None
     if _EXEC_DENIED.search(text) is not None:
         return "permission_denied_exec"

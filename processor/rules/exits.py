@@ -292,7 +292,7 @@ def _by_itself(view: View, subject: Subject, end: End, code: int | None, base: l
         )
     hinted = _hint(subject, end)
     if hinted is None:
-        said = last_words(subject)
+        said = last_words(subject, end.message)
         return Reason(
             "app_error_exit",
             0.85 if said is not None else 0.8,

@@ -3,9 +3,11 @@
 Sources: pkg/kubelet/images/image_manager.go, pkg/kubelet/images/types.go; registry texts of containerd, CRI-O and dockershim.
 """
 
+import re
 from typing import Final, cast
 
 from processor.messages import Form, image_cause, image_error
+from processor.rules.reason import short_text
 from processor.rules.view import CauseDoc, Source, Subject, Verdict, View, status_evidence
 from schemas.diagnosis import CauseId
 
@@ -72,6 +74,7 @@ _WAITING: Final = frozenset(
         "SignatureValidationFailed",
     }
 )
+_RPC: Final = re.compile(r"rpc error: code = \w+ desc = ")
 _NEEDS_SECOND: Final = frozenset({"image_pull_network", "image_pull_rate_limited", "image_pull_failed"})
 _FIXED: Final = {
     "InvalidImageName": "invalid_image_name",
@@ -139,18 +142,19 @@ def decide(view: View, subject: Subject) -> Verdict | None:
         evidence.insert(0, status_evidence(view, reason, subject.facts.waiting_text or f"waiting: {reason}"))
     image = subject.container.image or _image_in(signals)
     never = reason == "ErrImageNeverPull" or "pull policy of Never" in text
+    unsure = cause == "image_not_found" and dict(others).get("image_pull_auth", 0.0) >= 0.3
     return Verdict(
         problem="image_pull",
         container=subject.name,
         cause=cast("CauseId", cause),
         confidence=confidence if waiting else confidence * 0.95,
-        summary=_summary(cause, image, why, never=never),
+        summary=_summary(cause, image, why, never=never, unsure=unsure),
         rule=f"images.{cause}",
         opens=opens,
         first_ms=min(firsts),
         last_ms=max(moments),
         occurrences=max([1, *(view.within_window(signal) for signal in failed)]) if failed else max(1, failures),
-        remediation=_remediation(cause, image, never=never),
+        remediation=_remediation(cause, image, why, never=never, unsure=unsure),
         alternatives=cast("tuple[tuple[CauseId, float], ...]", others),
         evidence=evidence,
         condition="waiting",
@@ -186,24 +190,29 @@ def _repository(image: str) -> str:
     return head if colon and "/" not in tag else name
 
 
-def _summary(cause: str, image: str | None, why: str, *, never: bool) -> str:
+def _summary(cause: str, image: str | None, why: str, *, never: bool, unsure: bool) -> str:
     if never:
         return f"image {image or 'of the container'} is not present on the node, and imagePullPolicy is Never"
     name = image or "the image"
     host = _host_of(image)
-    short = " ".join(why.split())[-160:]
+    short = short_text(_RPC.sub("", why))
+    if "platform" in why and cause == "image_not_found":
+        return f"image {name} has no variant for this node's platform"
+    if cause == "image_pull_network" and ("x509" in why or "HTTP response to HTTPS" in why):
+        return f"the node does not trust {host}, or speaks TLS to a registry that does not: {short}"
+    if unsure:
+        return f"image {name} does not exist, or pulling it needs credentials: {host} does not say which"
     words = {
         "image_not_found": f"image {name} does not exist in its registry",
         "image_pull_auth": f"{host} refuses to let the node pull {name}",
         "image_pull_network": f"the node cannot reach {host} to pull {name}",
         "image_pull_rate_limited": f"{host} limits the rate of pulls and refuses {name}",
         "invalid_image_name": f"{name} is no valid image name",
-        "architecture_mismatch": f"image {name} has no variant for this node's platform",
     }
     return words.get(cause) or f"pulling {name} fails" + (f": {short}" if short else "")
 
 
-def _remediation(cause: str, image: str | None, *, never: bool) -> tuple[str, ...]:
+def _remediation(cause: str, image: str | None, why: str, *, never: bool, unsure: bool) -> tuple[str, ...]:
     if never:
         return (
             "Set imagePullPolicy to IfNotPresent, or load the image onto every node",
@@ -211,6 +220,26 @@ def _remediation(cause: str, image: str | None, *, never: bool) -> tuple[str, ..
         )
     name = image or "<image>"
     host = _host_of(image)
+    if "platform" in why and cause == "image_not_found":
+        return (
+            f"Build {name} for the node's platform (docker buildx build --platform …)",
+            "Or select other nodes with kubernetes.io/arch in spec.nodeSelector",
+        )
+    if cause == "image_pull_network" and "x509" in why:
+        return (
+            f"Install the authority of {host} on the node (containerd: certs.d/{host}/hosts.toml)",
+            f"On the node: curl -v https://{host}/v2/",
+        )
+    if cause == "image_pull_network" and "HTTP response to HTTPS" in why:
+        return (
+            f"Tell the node's runtime that {host} is an insecure registry (containerd: certs.d/{host}/hosts.toml)",
+            "Or serve the registry with TLS",
+        )
+    if unsure:
+        return (
+            f"Check the name and tag of the container's image: {name}",
+            f"If it is private, create a pull secret for {host} (kubectl create secret docker-registry …) and name it in spec.imagePullSecrets",
+        )
     return {
         "image_not_found": (
             f"Check the name and tag of spec.containers[].image: {name}",

@@ -253,6 +253,8 @@ def met_text(output: ProbeOutput | None, probe: Probe | None) -> str:
         return "fails"
     if output.answer is Answer.STATUS:
         return f"gets status {output.status}"
+    if output.answer is Answer.MISSING_COMMAND:
+        return "runs a command that the image does not have, or that may not be executed"
     return {
         Answer.REFUSED: "is refused: nothing listens there",
         Answer.CONNECT_TIMEOUT: "cannot connect",
@@ -329,7 +331,7 @@ def _remediation(
             f"{kind}Probe.grpc: the server has no grpc.health.v1.Health service; add it, or use tcpSocket on port {port}"
         )
     elif answer is Answer.MISSING_COMMAND:
-        steps.append(f"{kind}Probe.exec.command: name a command that exists in the image, or add it to the image")
+        steps.append(f"{kind}Probe.exec.command: name a command that exists in the image and may be executed")
     elif answer in (Answer.ANSWER_TIMEOUT, Answer.COMMAND_TIMEOUT):
         now = probe.timeout_seconds if probe is not None else 1
         steps.append(f"{kind}Probe.timeoutSeconds: {now} → {max(5, now * 5)}, if the application is only slow")

@@ -29,6 +29,10 @@ CAUSES: Final = (
 )
 
 
+#: Before that, a slow start may still end well; only a question about this moment asks so early.
+_SURE_MS: Final = 120_000
+
+
 def decide(view: View, subject: Subject) -> Verdict | None:
     """The verdict on a container's readiness, or None."""
     probe = subject.container.readiness
@@ -144,7 +148,7 @@ def _verdict(view: View, subject: Subject, first_ms: int, last_ms: int, lasting_
         problem="not_ready",
         container=subject.name,
         cause="readiness_probe_failing",
-        confidence=0.92 if signal is not None else 0.75,
+        confidence=(0.92 if signal is not None else 0.75) * (0.7 if lasting_ms < _SURE_MS else 1.0),
         summary=f"{asked} {probes.met_text(output, probe)}, so it gets no traffic",
         rule="readiness.readiness_probe_failing",
         opens=True,

@@ -38,10 +38,10 @@ def describe_command(view: View) -> str:
     return f"kubectl -n {view.track.namespace} describe pod {view.track.name}"
 
 
-def last_words(subject: Subject) -> str | None:
-    """The last line of its log, cut to 120 characters, or None."""
+def last_words(subject: Subject, message: str | None) -> str | None:
+    """The last line of its log, else of its termination message, cut to 120 characters, or None."""
     log = subject.last_log
-    lines = [line.strip() for line in log.text.splitlines() if line.strip()] if log is not None else []
+    lines = [line.strip() for line in (log.text if log is not None else message or "").splitlines() if line.strip()]
     return (lines[-1] if len(lines[-1]) <= 120 else lines[-1][:119] + "…") if lines else None
 
 

@@ -30,7 +30,7 @@ def decide(view: View, subject: Subject) -> Verdict | None:
         return None
     looping = (back_off or back_off_event is not None) and not _all_explained_away(view, subject, ends)
     count = _failures(view, subject, recent)
-    if looping and recent:
+    if looping:
         # The first restart is immediate: a back-off says that the container ended at least twice (kuberuntime_manager.go, doBackOff).
         count = max(count, 2)
     opens = looping or failed_for_good or reason.at_once or count >= 2
@@ -139,7 +139,10 @@ def _restarts_before_first_look(view: View, subject: Subject, recent: list[End],
         return len(known)
     # Back-off reaches five minutes (pkg/kubelet/kubelet.go, MaxContainerBackOff): a loop of that pace fits so often into the window.
     pace = max(lived[-1], 1000) + 300_000
-    return max(len(known), min(first[1], view.window_ms // pace))
+    born = _born_ms(view)
+    if born is not None and first[1] > 0:
+        pace = min(pace, max(1000, (seen - born) // first[1]))
+    return max(len(known), min(first[1], round(view.window_ms / pace)))
 
 
 def _paced(view: View, subject: Subject, first: tuple[int, int]) -> bool:
@@ -164,12 +167,19 @@ def _reason_of_latest(view: View, subject: Subject, recent: list[End], *, back_o
     killed = unwitnessed.killed_by_events(view, subject)
     if killed is not None:
         return killed
-    if back_off or (event and not _benign_only(view, subject)):
+    if back_off or (event and not _benign_only(view, subject) and not _was_stopped(view, subject)):
         return unwitnessed.unseen(view, subject)
     restarts = subject.facts.restarts
     if len(restarts) >= 2 and restarts[-1][1] - restarts[0][1] >= 2 and not subject.facts.ends:
         return unwitnessed.unseen(view, subject)
     return None
+
+
+def _was_stopped(view: View, subject: Subject) -> bool:
+    """Whether, where no pod state tells more, the last that was heard is that the container was stopped: its pod is gone."""
+    stop = view.latest(Form.PLAIN_STOP, subject.name)
+    troubles = [signal.at_ms for form in TROUBLES for signal in view.of(form, subject.name)]
+    return not view.has_pod and stop is not None and stop.at_ms >= max(troubles, default=0)
 
 
 def _benign_only(view: View, subject: Subject) -> bool:

@@ -3,13 +3,17 @@
 Sources: containerd internal/cri/server/container_start.go (StartError, 128), dockershim (ContainerCannotRun, 126 and 127), runc, crun.
 """
 
-from typing import cast
+import re
+from typing import Final, cast
 
 from processor.history import End
 from processor.messages import Form, runtime_point, start_error_cause, unfit_executable
 from processor.rules.reason import Reason, short_text
 from processor.rules.view import Source, Subject, View, status_evidence
 from schemas.diagnosis import CauseId
+
+#: The executable that a runtime's message names: runc quotes it after "exec:", crun in back quotes, runc's init leaves it bare.
+_NAMED: Final = re.compile(r"exec:? [`\"]?([^\s:`\"]{1,256})[`\"]?:|executable file `([^`]+)`")
 
 
 def start_error(view: View, subject: Subject, end: End, base: list[Source]) -> Reason | None:
@@ -31,11 +35,25 @@ def start_error(view: View, subject: Subject, end: End, base: list[Source]) -> R
             "create_container_error",
             0.7,
             f"the runtime cannot start it: {short_text(runtime_point(text))}",
-            ("Read the runtime's message in the evidence",),
+            _start_steps(subject, text),
             base,
             at_once=True,
         )
     return exec_reason(subject, cause, text, base, 0.96)
+
+
+def _start_steps(subject: Subject, text: str) -> tuple[str, ...]:
+    where = f"spec.containers[{subject.name}]"
+    cwd = re.search(r'chdir to cwd \("([^"]+)"\)', text.replace('\\"', '"'))
+    if cwd is not None:
+        return (f"Correct {where}.workingDir: {cwd[1]} is missing in the image, or may not be entered",)
+    if "unable to find user" in text or "no matching entries in passwd" in text:
+        return (f"Correct {where}.securityContext.runAsUser, or USER in the image",)
+    if "hook" in text or "nvidia" in text.lower():
+        return ("Look at the node's container hooks and device drivers: the runtime's log on the node",)
+    if "not a directory" in text or "mount" in text:
+        return (f"Correct {where}.volumeMounts: a file is mounted over a directory, or the reverse; see subPath",)
+    return ("Read the runtime's whole message: kubectl describe pod", "On the node: crictl ps -a, and the runtime's log")
 
 
 def refused_in_log(subject: Subject, end: End, base: list[Source]) -> Reason | None:
@@ -55,20 +73,22 @@ def refused_in_log(subject: Subject, end: End, base: list[Source]) -> Reason | N
 def exec_reason(subject: Subject, cause: str, text: str, base: list[Source], confidence: float) -> Reason:
     """The reason for a cause that names the executable."""
     command = " ".join(subject.container.command)[:120]
-    name = _quoted(text) or (subject.container.command[0] if subject.container.command else "its command")
+    name = _quoted(text) or (subject.container.command[0] if subject.container.command else None)
+    shown = f": {name}" if name is not None else ""
+    program = name or "the program"
     words = {
         "oom_killed": "its memory limit is too low to start it at all",
-        "command_not_found": f"its command does not exist in the image: {name}",
-        "permission_denied_exec": f"its command may not be executed: {name}",
+        "command_not_found": f"its command does not exist in the image{shown}",
+        "permission_denied_exec": f"its command {'is a directory' if 'is a directory' in text else 'may not be executed'}{shown}",
         "architecture_mismatch": "its program is built for another processor architecture than the node's (exec format error)",
     }
     fixes = {
         "oom_killed": ("Raise resources.limits.memory",),
         "command_not_found": (
             f"Correct spec.containers[{subject.name}].command{': ' + command if command else ''}",
-            f"Or add {name} to the image",
+            f"Or add {program} to the image",
         ),
-        "permission_denied_exec": (f"chmod +x {name} in the image", "Or correct securityContext.runAsUser"),
+        "permission_denied_exec": (f"chmod +x {program} in the image", "Or correct securityContext.runAsUser"),
         "architecture_mismatch": (
             "Build the image for the node's architecture (docker buildx build --platform …)",
             "Or select nodes with kubernetes.io/arch in spec.nodeSelector",
@@ -78,8 +98,8 @@ def exec_reason(subject: Subject, cause: str, text: str, base: list[Source], con
 
 
 def _quoted(text: str) -> str | None:
-    _, found, rest = text.partition('exec: "')
-    return rest.partition('"')[0] or None if found else None
+    found = _NAMED.search(text.replace('\\"', '"'))
+    return found[1] if found is not None else None
 
 
 def start_refused(view: View, subject: Subject) -> Reason | None:

@@ -74,6 +74,14 @@ def _started_signal_ms(view: View) -> int:
 
 def decide(view: View) -> Verdict | None:
     """The verdict on a pod that does not start, or None."""
+    verdict = _decide(view)
+    if verdict is not None and view.settings.one_moment and view.now_ms - verdict.first_ms < 120_000:
+        # A moment's delay looks the same; only a question about this moment is answered so early.
+        verdict.confidence = round(verdict.confidence * 0.7, 2)
+    return verdict
+
+
+def _decide(view: View) -> Verdict | None:
     if view.pod.deletion_at is not None or view.pod.phase in ("Succeeded", "Failed"):
         return None
     if has_started(view):

@@ -98,7 +98,7 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     edge(
         "architecture_mismatch",
-        "an image without this platform is a pull that fails",
+        "an image without this platform is a pull that finds nothing",
         [
             pod(
                 1,
@@ -107,7 +107,7 @@ CASES: Final[tuple[Case, ...]] = (
             ),
         ],
         60,
-        ("app", "image_pull", "architecture_mismatch", "opened"),
+        ("app", "image_pull", "image_not_found", "opened"),
     ),
     fires(
         "post_start_hook_failed",

@@ -62,8 +62,8 @@ TABLE = [
         "invalid_image_name",
     ),
     ("Error: InvalidImageName", "invalid_image_name"),
-    ("no match for platform in manifest: not found", "architecture_mismatch"),
-    (DOCKER + "no matching manifest for linux/arm64 in the manifest list entries", "architecture_mismatch"),
+    ("no match for platform in manifest: not found", "image_not_found"),
+    (DOCKER + "no matching manifest for linux/arm64 in the manifest list entries", "image_not_found"),
     (CONTAINERD + "failed to extract layer: no space left on device", "image_pull_failed"),
     ("", "image_pull_failed"),
     # an image's own name says nothing about its pull
