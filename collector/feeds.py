@@ -80,10 +80,10 @@ class Feed:
         """Ask it to end."""
         self._watching.stop()
 
-    def join(self) -> None:
-        """Wait until it has ended, a few seconds at most."""
+    def join(self, seconds: float = _JOIN_SECONDS) -> None:
+        """Wait until it has ended, that long at most."""
         if self._thread is not None:
-            self._thread.join(_JOIN_SECONDS)
+            self._thread.join(seconds)
             if self._thread.is_alive():
                 _log.warning("watch_thread_left", feed=self.name)
 

@@ -7,7 +7,7 @@ Partitions are chosen by kafka-python's default partitioner: murmur2 of the key,
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -28,13 +28,38 @@ _LAST_FLUSH_SECONDS: Final = 10.0
 _UNACKNOWLEDGED_MAX_BYTES: Final = 32 * 1024 * 1024
 _REQUEST_TIMEOUT_MS: Final = 30_000
 _METADATA_TIMEOUT_MS: Final = 15_000
+_LOOK_SECONDS: Final = 0.1
 _log: Final = structlog.get_logger(__name__)
 
-__all__ = ["PublishError", "Publisher", "ensure_topics"]
+__all__ = ["AbandonedError", "Ending", "PublishError", "Publisher", "ensure_topics"]
+
+
+class AbandonedError(PublishError):
+    """What was unacknowledged has been given up on purpose, because another may publish now."""
+
+    def __init__(self) -> None:
+        super().__init__("publishing was given up: another may publish now", retryable=True)
+
+
+class Ending:
+    """The end of a run: asked for by ``stop``, and over when the grace time is. Nothing may wait longer then."""
+
+    def __init__(self, stop: threading.Event, grace_seconds: float) -> None:
+        self.stop = stop
+        self._grace_seconds = grace_seconds
+        self._over_at: float | None = None
+
+    def left(self) -> float | None:
+        """Seconds that are left of the grace time; None while the end is not asked for. To be asked often: it begins with that."""
+        if self._over_at is None:
+            if not self.stop.is_set():
+                return None
+            self._over_at = time.monotonic() + self._grace_seconds
+        return max(0.0, self._over_at - time.monotonic())
 
 
 class Publisher:
-    """Publishes in order; ``publish`` waits while too many are unacknowledged. A context manager: leaving it flushes.
+    """Publishes in order; ``publish`` waits while too many are unacknowledged, but not beyond ``ending``. Leaving it flushes.
 
     An observation counts as published when every message of it is acknowledged. After the first failure everything raises: what
     follows must not overtake what was lost. Everything handed over has a number, counted from 1: ``handed_over`` now, and later
@@ -49,12 +74,14 @@ class Publisher:
         max_unacknowledged: int = 5_000,
         timeout_seconds: float = 120.0,
         stats: CollectorStats | None = None,
+        ending: Ending | None = None,
     ) -> None:
         self._topic = OBSERVATIONS.name(prefix)
         self._max_unacknowledged = max_unacknowledged
         self._timeout_seconds = timeout_seconds
         self._changed = threading.Condition()
         self._stats = stats
+        self._ending = ending
         self._handed_over = 0
         self._pending: OrderedDict[int, _Pending] = OrderedDict()
         self._pending_bytes = 0
@@ -154,7 +181,7 @@ class Publisher:
     ) -> None:
         size = len(value) * len(partitions)
         with self._changed:
-            if not self._changed.wait_for(self._has_room, self._timeout_seconds):
+            if not self._wait(self._has_room, self._timeout_seconds):
                 raise PublishError(f"{len(self._pending)} observations unacknowledged for too long", retryable=True)
             self._raise_failure()
             self._handed_over += 1
@@ -167,19 +194,20 @@ class Publisher:
                 future = self._producer.send(topic, value=value, key=key, headers=headers, partition=partition)
             except (KafkaError, ValueError) as error:  # ValueError: the topic has gone
                 delivery.failed(error)
-                raise _publish_error(f"topic {topic}", error) from error
+                with self._changed:
+                    self._raise_failure()
             future.add_callback(delivery.acknowledged)
             future.add_errback(delivery.failed)
 
     def flush(self, timeout_seconds: float | None = None) -> None:
         """Wait until everything is acknowledged, at most that long (else the publisher's time-out). Raises PublishError."""
-        timeout = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        deadline = time.monotonic() + self._wait_at_most(self._timeout_seconds if timeout_seconds is None else timeout_seconds)
         try:
-            self._producer.flush(timeout=timeout)
+            self._producer.flush(timeout=max(0.0, deadline - time.monotonic()))
         except KafkaError as error:
             raise _publish_error(f"topic {self._topic}", error) from error
         with self._changed:
-            if not self._changed.wait_for(self._is_settled, timeout):
+            if not self._wait(self._is_settled, deadline - time.monotonic()):
                 raise PublishError(f"{len(self._pending)} observations unacknowledged for too long", retryable=True)
             self._raise_failure()
 
@@ -196,11 +224,18 @@ class Publisher:
         else:
             self._producer.close(timeout=5)
 
-    def abandon(self) -> None:
-        """Give up at once what is unacknowledged: nothing of it is sent any more after this. ``close`` does nothing then."""
+    def cut(self) -> None:
+        """Give up what is unacknowledged, from any thread and without waiting: who publishes or flushes gets an AbandonedError."""
+        with self._changed:
+            self._failure = self._failure or AbandonedError()
+            self._changed.notify_all()
         sender = getattr(self._producer, "_sender", None)
         if sender is not None:
             sender.force_close()  # close() alone first flushes, and leaves the sender running when that takes too long
+
+    def abandon(self) -> None:
+        """Give up at once what is unacknowledged, and the connections: nothing of it is sent any more. ``close`` does nothing then."""
+        self.cut()
         try:
             self._producer.close(timeout=1)
         except KafkaError as error:
@@ -216,6 +251,20 @@ class Publisher:
             raise _publish_error(f"topic {self._topic}", error) from error
         return tuple(sorted(partitions))
 
+    def _wait_at_most(self, seconds: float) -> float:
+        left = self._ending.left() if self._ending is not None else None
+        return max(0.0, seconds if left is None else min(seconds, left))
+
+    def _wait(self, check: Callable[[], bool], seconds: float) -> bool:
+        """Wait, with the lock, until it is true; False when the time, or that of the end, is over."""
+        deadline = time.monotonic() + seconds
+        while not check():
+            left = self._wait_at_most(deadline - time.monotonic())
+            if left <= 0:
+                return False
+            self._changed.wait(min(left, _LOOK_SECONDS))  # an end that is asked for meanwhile wakes nobody
+        return True
+
     def _has_room(self) -> bool:
         return self._failure is not None or (
             len(self._pending) < self._max_unacknowledged and self._pending_bytes < _UNACKNOWLEDGED_MAX_BYTES
@@ -225,6 +274,8 @@ class Publisher:
         return self._failure is not None or not self._pending
 
     def _raise_failure(self) -> None:
+        if isinstance(self._failure, AbandonedError):
+            raise AbandonedError from self._failure
         if self._failure is not None:
             raise _publish_error(f"topic {self._topic}", self._failure) from self._failure
 

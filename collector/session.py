@@ -23,7 +23,7 @@ from collector.held_events import HeldEvent, HeldEvents
 from collector.logs import FetchedLog, LogFetcher, LogSettings, LogTargets
 from collector.owner_watches import OwnerWatches
 from collector.progress import Progress, Watched
-from collector.publishing import Publisher, PublishError
+from collector.publishing import Ending, Publisher, PublishError
 from collector.settings import CollectorSettings
 from collector.stats import CollectorStats
 from collector.translating import TranslationError, Translator
@@ -38,6 +38,7 @@ _LOOK_SECONDS: Final = 1.0
 _UNACKNOWLEDGED_WARN_MS: Final = 10_000
 _IDLE_SECONDS: Final = 0.2
 _BUSY_SECONDS: Final = 0.02
+_JOIN_SECONDS: Final = 2.0
 _log: Final = structlog.get_logger(__name__)
 
 
@@ -53,7 +54,6 @@ class SessionSettings:
     namespaces: tuple[str, ...]
     excluded_namespaces: tuple[str, ...]
     logs: LogSettings | None
-    grace_seconds: float
 
 
 class Session:
@@ -102,14 +102,18 @@ class Session:
         self.worked = False
         """Whether all watches were open and Kafka was there."""
 
-    def run(self, stop: threading.Event, is_leader: Callable[[], bool]) -> None:
-        """Until ``stop``: then everything is flushed and the resume point written. Raises PublishError, ApiError, LeadershipLostError."""
+    def run(self, ending: Ending, is_leader: Callable[[], bool]) -> None:
+        """Until the end is asked for: then everything is flushed and the resume point written, as far as the grace time allows.
+
+        Raises PublishError, ApiError, LeadershipLostError.
+        """
         try:
             self._start()
-            self._loop(stop, is_leader)
+            self._loop(ending.stop, is_leader)
+            ending.left()  # the grace time begins
         finally:
             self._end()
-        self._finish()
+        self._finish(ending)
 
     def _feeds(self, kind: str) -> dict[str, Feed]:
         found = resources_of(kind, self._settings.namespaces, self._settings.excluded_namespaces)
@@ -167,8 +171,10 @@ class Session:
             if found is not None:
                 self._take(*found)
             for held in self._held.let_go(self._timing.now_ms()):
+                if not self._publisher.has_room():
+                    break  # it stays held: whoever waits in publish() does not hear that the end, or another leader, has come
                 self._event_item(held.feed, held.item, held.raw)
-            if (clock := self._progress.clock(self._held.handed_over(self._taken))) is not None:
+            if self._publisher.has_room() and (clock := self._progress.clock(self._held.handed_over(self._taken))) is not None:
                 self.worked = True
                 self._publisher.publish(clock)
 
@@ -291,21 +297,20 @@ class Session:
             feed.stop()
         self._queue.close()
         self._targets.close()
+        deadline = time.monotonic() + _JOIN_SECONDS
         for feed in feeds:
-            feed.join()
+            feed.join(max(0.0, deadline - time.monotonic()))
 
-    def _finish(self) -> None:
-        """Flush, and write the last resume point; what Kafka doesn't take within the grace period the next run reads again."""
-        grace = self._settings.grace_seconds
-        deadline = time.monotonic() + grace
+    def _finish(self, ending: Ending) -> None:
+        """Flush, and write the last resume point; what Kafka doesn't take within the grace time the next run reads again."""
         try:
-            self._publisher.flush(grace)
+            self._publisher.flush(ending.left())
             self._writer.step()
             self._begin_checkpoint()
             while not self._writer.idle:
-                self._publisher.flush(max(0.1, deadline - time.monotonic()))
+                self._publisher.flush(ending.left())
                 self._writer.step()
-            self._publisher.flush(max(0.1, deadline - time.monotonic()))
+            self._publisher.flush(ending.left())
             self._stats.checkpoint_written(self._timing.now_ms())
         except PublishError as error:
             _log.warning("end_without_last_checkpoint", unacknowledged=self._publisher.unacknowledged, reason=str(error))

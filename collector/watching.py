@@ -26,6 +26,9 @@ _STEADY_AFTER_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 15.0
 _LONGEST_RETRY_AFTER_SECONDS: Final = 120.0
+#: Lines that come so long without a pause do not tell whether older ones wait behind them: the server's version does.
+_UNPROVED_MS: Final = 5_000
+_ASK_VERSION_SECONDS: Final = 5.0
 _log: Final = structlog.get_logger(__name__)
 
 
@@ -212,7 +215,8 @@ class Watching:
         try:
             if self._stop.is_set():
                 return
-            self._completeness.waiting(self._timing.now_ms())
+            mark = _Mark(self._timing.now_ms())
+            self._completeness.waiting(mark.asked_ms)
             for line in lines:
                 now_ms = self._timing.now_ms()
                 self._completeness.received(now_ms)
@@ -220,10 +224,31 @@ class Watching:
                 self._stats.received(self._resource.name, now_ms, bookmark=isinstance(item, Bookmark))
                 if item is not None:
                     yield item
+                    if mark.is_reached(item.resource_version):
+                        self._completeness.known(mark.asked_ms)
+                    elif (
+                        not mark.pending and now_ms - max(mark.asked_ms, self._completeness.until(now_ms) or 0) >= _UNPROVED_MS
+                    ):
+                        mark = self._newest()
                 self._completeness.waiting(self._timing.now_ms())
         finally:
             self._open = None
             lines.close()
+
+    def _newest(self) -> "_Mark":
+        """How far the server is. Never fails: what cannot be asked now is asked again later."""
+        asked_ms = self._timing.now_ms()
+        try:
+            body = self._transport.get(
+                self._resource.path,
+                {"limit": "1"},
+                accept=self._resource.list_accept,
+                read_timeout_seconds=_ASK_VERSION_SECONDS,
+            )
+            return _Mark(asked_ms, int(_pages.decode(body).metadata.resource_version))
+        except (ApiError, msgspec.MsgspecError, ValueError) as error:
+            self._log.info("newest_version_unknown", reason=str(error))
+            return _Mark(asked_ms)
 
     def _item(self, line: bytes, now_ms: int) -> Change | Bookmark | None:
         try:
@@ -258,3 +283,25 @@ class Watching:
             pause = max(pause, min(retry_after_seconds, _LONGEST_RETRY_AFTER_SECONDS) * (1 + 0.1 * self._timing.chance()))
         if self._timing.wait(pause):
             self._stop.set()
+
+
+class _Mark:
+    """A version of the server, None when it is not known: what is written before ``asked_ms`` has none that is higher."""
+
+    __slots__ = ("_version", "asked_ms")
+
+    def __init__(self, asked_ms: int, version: int | None = None) -> None:
+        self.asked_ms = asked_ms
+        self._version = version
+
+    @property
+    def pending(self) -> bool:
+        """Whether the version is known and not reached."""
+        return self._version is not None
+
+    def is_reached(self, version: str) -> bool:
+        """Whether a watch that has brought this version has brought everything before ``asked_ms``; true once."""
+        if self._version is None or not version.isdecimal() or int(version) < self._version:
+            return False
+        self._version = None
+        return True

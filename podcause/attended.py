@@ -127,7 +127,7 @@ def run_attended(collector: "LiveCollector", live: LiveOptions, attended: Attend
     with contextlib.ExitStack() as stack:
         elector = None
         if attended.leader_election:
-            elector = _elector(stack, live.kubeconfig, live.context, attended)
+            elector = _elector(stack, live.kubeconfig, live.context, attended, collector.leadership_changed)
         if attended.health_port:
             try:
                 server = HealthServer(attended.health_port, collector.stats, elector=elector, heartbeat=heartbeat)
@@ -137,7 +137,13 @@ def run_attended(collector: "LiveCollector", live: LiveOptions, attended: Attend
         run_until_signal(collector, heartbeat.heard(elector.leading if elector is not None else lambda: True))
 
 
-def _elector(stack: contextlib.ExitStack, kubeconfig: Path | None, context: str | None, attended: AttendedOptions) -> Any:  # noqa: ANN401 - imported late
+def _elector(
+    stack: contextlib.ExitStack,
+    kubeconfig: Path | None,
+    context: str | None,
+    attended: AttendedOptions,
+    on_change: Callable[[bool], None],
+) -> Any:  # noqa: ANN401 - imported late
     from collector.api import Api, ApiSettings
     from collector.leading import LeaseElector
 
@@ -148,4 +154,4 @@ def _elector(stack: contextlib.ExitStack, kubeconfig: Path | None, context: str 
     # Connections of its own: renewing must not wait behind lists.
     api = stack.enter_context(Api(ApiSettings(kubeconfig=kubeconfig, context=context)))
     namespace = attended.lease_namespace or own_namespace()
-    return stack.enter_context(LeaseElector(api, namespace, attended.lease_name, times=times))
+    return stack.enter_context(LeaseElector(api, namespace, attended.lease_name, times=times, on_change=on_change))

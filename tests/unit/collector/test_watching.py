@@ -249,6 +249,26 @@ def test_nothing_is_complete_before_a_list_or_while_the_backlog_comes() -> None:
     assert completeness.until(60_550) == 60_520
 
 
+def test_a_watch_that_never_pauses_is_complete_up_to_when_the_server_was_asked() -> None:
+    lines = [step for version in range(8, 400) for step in (20, _line("MODIFIED", "a", str(version)))]
+    watching, server, clock, _ = _watching(_page("7"), lines, _page("300", "a"))
+    listed_ms = clock.ms
+    changes = (item for item in watching.changes() if isinstance(item, Change))
+    complete = {change.resource_version: watching._completeness.until(clock.ms) for change in changes}
+    assert server.requests[2] == {"limit": "1"}
+    assert complete["300"] == listed_ms  # not handed over yet
+    assert complete["301"] == listed_ms + 5_000
+    assert clock.ms - listed_ms < 10_000
+
+
+def test_a_server_whose_version_cannot_be_asked_is_watched_all_the_same() -> None:
+    lines = [step for version in range(8, 300) for step in (20, _line("MODIFIED", "a", str(version)))]
+    watching, _, clock, _ = _watching(_page("7"), lines, ServerError("GET: 500", status=500))
+    began = clock.ms
+    assert len([item for item in watching.changes() if isinstance(item, Change)]) == 292
+    assert watching._completeness.until(clock.ms) == began
+
+
 def test_silence_proves_what_is_older_than_a_dead_peer() -> None:
     completeness = Completeness(10)
     completeness.waiting(60_000)
