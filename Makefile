@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check fuzz lock accuracy schemas clean
+.PHONY: install demo test check fuzz soak-collector lock accuracy schemas bench-collector clean
 
 install: $(STAMP)
 
@@ -32,9 +32,18 @@ check: install
 fuzz: install
 	@$(BIN)/python tests/fuzz/fuzz_engine.py
 
+# Everything killed at random for 20 minutes at 100 writes a second: what the API server accepted is on the topic. KUBECONFIG names a
+# disposable cluster, PODCAUSE_CLUSTER_TOOLS the folder with its `kill` and `up`; SOAK="--minutes 5 --rate 100 --seed 1" says more.
+soak-collector: install
+	@$(BIN)/python tests/e2e/soak_collector.py $(SOAK)
+
 # How often the engine is right, by recordings and cases whose truth is known (../shared, where it is at hand).
 accuracy: install
 	@$(BIN)/podcause accuracy
+
+# podcause collect beside the OpenTelemetry Collector, on the disposable cluster that KUBECONFIG names; needs Go. See bench/collector.
+bench-collector: install
+	@$(BIN)/python -m bench.collector --output $(VENV)/bench-collector.json
 
 # Writes schemas/v1/*.json from the structs.
 schemas: install
