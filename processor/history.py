@@ -101,10 +101,8 @@ class ContainerFacts(_State):
     pull_error: str | None = None
     pull_failures: int = 0
     start_error: str | None = None
-    start_error_ms: int | None = None
     create_error: str | None = None
     create_failures: int = 0
-    first_restart_count: int | None = None
     definition_changed_ms: int | None = None
     hook_error: str | None = None
     hook_failed_ms: int | None = None
@@ -131,7 +129,6 @@ class Episode(_State):
     occurrences: int
     exit_codes: list[int] = []
     body: bytes = b""
-    container_type: str | None = None
     end: End | None = None
     restart_count: int | None = None
     latest_occurrences: int = 0

@@ -225,12 +225,9 @@ def _merge_end(facts: ContainerFacts, container: Container, ended: Terminated, l
 
 def _merge_state(facts: ContainerFacts, container: Container, pod: Pod, track: Track, seen_ms: int, *, live: bool) -> None:
     count = container.restart_count
-    if count is not None:
-        if facts.first_restart_count is None:
-            facts.first_restart_count = count
-        if not facts.restarts or facts.restarts[-1][1] != count:
-            facts.restarts.append((seen_ms, count))
-            del facts.restarts[:-MAX_RESTARTS]
+    if count is not None and (not facts.restarts or facts.restarts[-1][1] != count):
+        facts.restarts.append((seen_ms, count))
+        del facts.restarts[:-MAX_RESTARTS]
     state = container.state
     running = state.running if state is not None else None
     if running is not None:
@@ -336,6 +333,5 @@ def _merge_waiting(facts: ContainerFacts, container: Container, seen_ms: int) ->
         facts.pull_error = text[:SIGNAL_TEXT_MAX]
     if reason in _START_REASONS:
         facts.start_error = text[:SIGNAL_TEXT_MAX]
-        facts.start_error_ms = seen_ms
     if reason in _CREATE_REASONS:
         facts.create_error = text[:SIGNAL_TEXT_MAX]

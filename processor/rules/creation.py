@@ -44,11 +44,6 @@ _OBJECT: Final = re.compile(r"(secret|configmap)s? \"([^\"]*)\" not found", re.I
 _KEY: Final = re.compile(r"couldn't find key (\S+) in (Secret|ConfigMap) (\S+)", re.IGNORECASE)
 
 
-def is_waiting(subject: Subject) -> bool:
-    """Whether the status says that creating the container fails."""
-    return subject.waiting_reason in _WAITING
-
-
 def decide(view: View, subject: Subject) -> Verdict | None:
     """The verdict on a container's creation, or None. Start errors that name the executable are the restarts family's."""
     settled = view.settled_ms(subject.name, "container_create")

@@ -185,9 +185,8 @@ def _silent_node(view: View) -> Verdict | None:
     assigned = signal.at_ms
     if not view.passed(assigned + (_SILENT_MOMENT_MS if view.settings.one_moment else _SILENT_STREAM_MS)):
         return None
-    evidence: list[Source] = [status_evidence(view, "ContainerCreating", "assigned to a node, and nothing happened since")]
-    if signal is not None:
-        evidence.insert(0, signal)
+    waited = status_evidence(view, "ContainerCreating", "assigned to a node, and nothing happened since")
+    evidence: list[Source] = [signal, waited]
     verdict = _verdict(
         view, "node_lost", 0.55, f"its node {pod.node} has done nothing since the pod was assigned to it", evidence, assigned
     )
